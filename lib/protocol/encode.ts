@@ -1,0 +1,15 @@
+import type { ClientFrame, ServerFrame } from './frames.js';
+import type { Payload } from './payload.js';
+
+/** The text of a frame for a server. */
+export function encodeClientFrame(frame: ClientFrame): string {
+  return JSON.stringify(frame);
+}
+
+/** The text of a frame for a client; a payload's text goes in as it is. */
+export function encodeServerFrame(frame: ServerFrame<Payload>): string {
+  if (!('payload' in frame) || frame.payload === undefined) return JSON.stringify(frame);
+  const { payload, ...envelope } = frame;
+  // The envelope always has at least its type, so the comma is right.
+  return `${JSON.stringify(envelope).slice(0, -1)},"payload":${payload.text}}`;
+}

@@ -1,0 +1,11 @@
+export * from './codes.js';
+export { decodeClientFrame } from './decode-client-frame.js';
+export { decodeServerFrame } from './decode-server-frame.js';
+export { encodeClientFrame, encodeServerFrame } from './encode.js';
+export type * from './frames.js';
+export * from './limits.js';
+export { Payload } from './payload.js';
+export * from './position.js';
+export { ProtocolError } from './protocol-error.js';
+export { isRoomName, ROOM_NAME_RULE } from './room-name.js';
+export * from './version.js';

@@ -1,0 +1,9 @@
+/** `JSON.parse` as a value: `undefined` (which no JSON text stands for) when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The peer's fault, reported by the caller as a value; the engine's message would quote the input.
+    return undefined;
+  }
+}

@@ -1,7 +1,12 @@
 import { ErrorCode } from './codes.js';
-import { MAX_ID_LENGTH } from './limits.js';
 import { badFrame, ProtocolError } from './protocol-error.js';
-import { describe, findBroken, type FieldRule, type FrameRules } from './validate.js';
+import {
+  describe,
+  findBroken,
+  id as checkId,
+  type FieldRule,
+  type FrameRules,
+} from './validate.js';
 
 /** Checks type and fields against the table. Returns the rules that the frame obeys. */
 export function checkFrame(
@@ -15,8 +20,8 @@ export function checkFrame(
     );
   }
   const candidate = read('id');
-  const id =
-    typeof candidate === 'string' && candidate.length <= MAX_ID_LENGTH ? candidate : undefined;
+  // Only an id that an `error` frame may carry: an empty one is as unreadable as none.
+  const id = isId(candidate) ? candidate : undefined;
   const fields = rules.get(type);
   if (fields === undefined) {
     return new ProtocolError(ErrorCode.UnknownType, 'type: expected a known type of frame', id);
@@ -24,5 +29,9 @@ export function checkFrame(
   const broken = findBroken(fields, read);
   if (broken === undefined) return fields;
   const message = `${type}.${broken.name}: expected ${broken.expected}, got ${broken.came}`;
-  return new ProtocolError(ErrorCode.InvalidField, message, broken.name === 'id' ? undefined : id);
+  return new ProtocolError(ErrorCode.InvalidField, message, id);
+}
+
+function isId(value: unknown): value is string {
+  return checkId(value) === undefined;
 }

@@ -28,33 +28,30 @@ export function decodeClientFrame(
   if (typeof fields === 'string') return badFrame(SCAN_MESSAGES[fields]);
   const values = readFields(input, fields);
   if (values === undefined) return badFrame(SCAN_MESSAGES.malformed);
-  const rules = checkFrame(clientFrameRules, (name) => values.get(name));
+  const rules = checkFrame(clientFrameRules, (name) => values.get(name)?.value);
   if (rules instanceof ProtocolError) return rules;
-  const frame: Record<string, unknown> = { type: values.get('type') };
+  const frame: Record<string, unknown> = { type: values.get('type')?.value };
   for (const { name } of rules) {
-    const value = values.get(name);
-    if (value === undefined) continue;
-    frame[name] = name === 'payload' ? Payload.parsed(lastText(input, fields, name), value) : value;
+    const field = values.get(name);
+    if (field !== undefined) frame[name] = name === 'payload' ? field : field.value;
   }
   return frame as unknown as ClientFrame<Payload>;
 }
 
-/** The value of every field, or `undefined` if one is not JSON. */
+/**
+ * Text and value of every field, the last one of each name, as `JSON.parse` would have it;
+ * `undefined` if one is not JSON.
+ */
 function readFields(
   text: string,
   fields: readonly ScannedField[],
-): Map<string, unknown> | undefined {
-  const values = new Map<string, unknown>();
+): Map<string, Payload> | undefined {
+  const values = new Map<string, Payload>();
   for (const { key, start, end } of fields) {
-    const value = parseJson(text.slice(start, end));
+    const raw = text.slice(start, end);
+    const value = parseJson(raw);
     if (value === undefined) return undefined;
-    values.set(key, value);
+    values.set(key, Payload.parsed(raw, value));
   }
   return values;
-}
-
-/** The text of a field; of its last occurrence, as `JSON.parse` would have it. */
-function lastText(text: string, fields: readonly ScannedField[], name: string): string {
-  const field = fields.findLast(({ key }) => key === name);
-  return field === undefined ? '' : text.slice(field.start, field.end);
 }

@@ -1,13 +1,17 @@
 import type { ClientFrame, ServerFrame } from './frames.js';
-import type { Payload } from './payload.js';
 
 /** The text of a frame for a server. */
 export function encodeClientFrame(frame: ClientFrame): string {
   return JSON.stringify(frame);
 }
 
-/** The text of a frame for a client; a payload's text goes in as it is. */
-export function encodeServerFrame(frame: ServerFrame<Payload>): string {
+/** A payload that is already JSON text. */
+export interface EncodedPayload {
+  readonly text: string;
+}
+
+/** The text of a frame for a client; a payload's text goes in as it is, not parsed, not serialised. */
+export function encodeServerFrame(frame: ServerFrame<EncodedPayload>): string {
   if (!('payload' in frame) || frame.payload === undefined) return JSON.stringify(frame);
   const { payload, ...envelope } = frame;
   // The envelope always has at least its type, so the comma is right.

@@ -130,6 +130,15 @@ export interface MessageFrame<P = unknown> extends Partial<Position> {
   readonly payload?: P;
 }
 
+/**
+ * The room's stream has moved on to this position by a message that is not for this connection, its
+ * author's most likely. Nothing was lost.
+ */
+export interface PositionFrame extends Position {
+  readonly type: 'position';
+  readonly room: string;
+}
+
 /** Messages of the room were lost; the stream goes on after this position. */
 export interface GapFrame extends Position {
   readonly type: 'gap';
@@ -203,6 +212,7 @@ export type ServerFrame<P = unknown> =
   | SubscribedFrame
   | UnsubscribedFrame
   | MessageFrame<P>
+  | PositionFrame
   | GapFrame
   | ResponseFrame<P>
   | NextFrame<P>

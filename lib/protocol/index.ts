@@ -1,7 +1,7 @@
 export * from './codes.js';
 export { decodeClientFrame } from './decode-client-frame.js';
 export { decodeServerFrame } from './decode-server-frame.js';
-export { encodeClientFrame, encodeServerFrame } from './encode.js';
+export { encodeClientFrame, encodeServerFrame, type EncodedPayload } from './encode.js';
 export type * from './frames.js';
 export * from './limits.js';
 export { Payload } from './payload.js';

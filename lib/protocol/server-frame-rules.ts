@@ -48,6 +48,7 @@ export const serverFrameRules: FrameRules = new Map([
       may('payload', anything),
     ],
   ],
+  ['position', [must('room', anyText), ...at]],
   ['gap', [must('room', anyText), ...at, must('reason', anyText)]],
   ['response', [must('id', id), may('payload', anything)]],
   ['next', [must('id', id), may('payload', anything)]],

@@ -1,0 +1,276 @@
+/**
+ * One connection: who it is, in which state it is, and what its frames are handed to. A small state
+ * machine that delegates everything else.
+ *
+ *   awaiting-hello ──connected──▶ open ──drain──▶ draining
+ *         │                        │                 │
+ *         └────────────────────────┴───── end ───────┴──▶ closed
+ *
+ * Invariant: before `open` nothing of the peer is handled but one `hello`; what it pipelines behind
+ * that is kept, within its own smaller bound, and handled in order afterwards.
+ */
+import {
+  CloseCode,
+  decodeClientFrame,
+  ErrorCode,
+  ProtocolError,
+  type ClientFrame,
+  type HelloFrame,
+  type Payload,
+} from '../protocol/index.js';
+import { errorFrame } from './error-frame.js';
+import { RealtimeError } from './errors.js';
+import { FRAME_OVERHEAD_BYTES, Inbox } from './inbox.js';
+import type { CoreLimits } from './limits.js';
+import { Outbox } from './outbox.js';
+import type { Handshake, Observer, RealtimeUser, Transport, TransportListener } from './ports.js';
+import type { RequestContext } from './request-context.js';
+import { Requests } from './requests.js';
+import type { LocalRoom } from './rooms.js';
+import type { RoomFrame } from './room-frame.js';
+
+/** Where a connection is in its life. */
+export type ConnectionState = 'awaiting-hello' | 'open' | 'draining' | 'closed';
+
+/** What a connection delegates to. */
+export interface ConnectionHost {
+  readonly limits: CoreLimits;
+  readonly observer: Observer;
+  /** Handlers that may run at once, a connection. */
+  readonly concurrency: number;
+  /** Authenticates the peer and, in the end, opens or closes the connection. Never rejects. */
+  admit(connection: Connection, hello: HelloFrame | undefined): Promise<void>;
+  /** Whether a handler answers to the event. */
+  handles(event: string): boolean;
+  /** Runs the handler of a request. */
+  handle(connection: Connection, request: RequestContext): Promise<unknown>;
+  /** Handles a frame about a room. Never rejects. */
+  handleRoomFrame(connection: Connection, frame: RoomFrame): Promise<void>;
+  /** The connection has ended; called once. */
+  ended(connection: Connection, code: number, reason: string): void;
+}
+
+/** A frame that came before its time. */
+interface EarlyFrame {
+  readonly frame: ClientFrame<Payload>;
+  readonly bytes: number;
+}
+
+/** One peer that is connected to this node. */
+export class Connection implements TransportListener {
+  /** Rooms it is in. Kept by `Rooms`. */
+  readonly rooms = new Map<string, LocalRoom>();
+  readonly outbox: Outbox;
+  readonly requests: Requests;
+  readonly #inbox: Inbox;
+  #state: ConnectionState = 'awaiting-hello';
+  #user: RealtimeUser | undefined;
+  /** Whether admission has begun: by a `hello`, or without one where the handshake said enough. */
+  #greeted = false;
+  #hello: HelloFrame | undefined;
+  /** What came after the greeting and before `connected`. */
+  #early: EarlyFrame[] = [];
+  #earlyBytes = 0;
+  #wasOpen = false;
+
+  constructor(
+    /** The server's name of it: random, unique, no secret. */
+    readonly id: string,
+    readonly handshake: Handshake,
+    private readonly transport: Transport,
+    private readonly host: ConnectionHost,
+  ) {
+    const { limits, observer } = host;
+    this.outbox = new Outbox(transport, limits.outboxBytes, () => {
+      this.close(CloseCode.SlowConsumer, 'reads too slowly');
+    });
+    this.requests = new Requests(this.outbox, observer, limits.streams);
+    this.#inbox = new Inbox(limits.inboxBytes, host.concurrency, (full) => {
+      if (full) transport.pause();
+      else transport.resume();
+    });
+  }
+
+  /** Where it is in its life. */
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Whether it is not closed. */
+  get isLive(): boolean {
+    return this.#state !== 'closed';
+  }
+
+  /** Who it is; `undefined` until the credentials were found good. */
+  get user(): RealtimeUser | undefined {
+    return this.#user;
+  }
+
+  /** Whether it was open once. */
+  get wasOpen(): boolean {
+    return this.#wasOpen;
+  }
+
+  /** Notes who the peer is. The connection stays closed to frames until {@link open}. */
+  identify(user: RealtimeUser): void {
+    this.#user = user;
+  }
+
+  /** Begins admission without a `hello`. */
+  greet(): void {
+    this.#greeted = true;
+    void this.host.admit(this, undefined);
+  }
+
+  /** Takes back {@link greet}: the handshake did not say enough, a `hello` has to. */
+  expectHello(): void {
+    this.#greeted = false;
+    this.#replayEarly();
+  }
+
+  /** Says `connected` and handles what came meanwhile. */
+  open(user: RealtimeUser, heartbeat: { intervalMs: number; timeoutMs: number }): void {
+    if (this.#state !== 'awaiting-hello') return;
+    this.#state = 'open';
+    this.#wasOpen = true;
+    const { frameBytes, rooms } = this.host.limits;
+    this.outbox.open({
+      type: 'connected',
+      connectionId: this.id,
+      user: { id: user.id },
+      heartbeat,
+      limits: { frameBytes, rooms },
+    });
+    for (const wish of this.#hello?.rooms ?? []) {
+      this.#queueRoomFrame({ ...wish, type: 'subscribe' }, 0);
+    }
+    this.#hello = undefined;
+    this.#replayEarly();
+  }
+
+  /** Stops taking work; settles when every request has its answer. */
+  drain(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'draining';
+    return this.requests.idle();
+  }
+
+  /** Ends it with a code and a reason that the peer sees. */
+  close(code: number, reason: string): void {
+    if (this.#state === 'closed') return;
+    this.transport.close(code, reason);
+    this.#end(code, reason);
+  }
+
+  message(message: string | Uint8Array, bytes: number): void {
+    if (this.#state === 'closed') return;
+    const frame = decodeClientFrame(message);
+    if (frame instanceof ProtocolError) this.#refuse(frame);
+    else this.#route(frame, bytes);
+  }
+
+  drained(): void {
+    this.outbox.drained();
+  }
+
+  silent(): void {
+    this.close(CloseCode.HeartbeatTimeout, 'nothing was heard for too long');
+  }
+
+  closed(code: number, reason: string): void {
+    if (this.#state !== 'closed') this.#end(code, reason);
+  }
+
+  #refuse(error: ProtocolError): void {
+    if (this.#state === 'awaiting-hello') {
+      this.close(CloseCode.BadFrame, error.message);
+      return;
+    }
+    this.outbox.send(errorFrame(new RealtimeError(error.code, error.message), error.id));
+    if (error.fatal) this.close(CloseCode.BadFrame, error.message);
+  }
+
+  #route(frame: ClientFrame<Payload>, bytes: number): void {
+    if (!this.#greeted) this.#receiveHello(frame);
+    else if (this.#state === 'awaiting-hello') this.#keepEarly(frame, bytes);
+    else this.#receive(frame, bytes);
+  }
+
+  #receiveHello(frame: ClientFrame<Payload>): void {
+    if (frame.type !== 'hello') {
+      this.close(CloseCode.BadFrame, 'expected hello');
+      return;
+    }
+    this.#greeted = true;
+    this.#hello = frame;
+    void this.host.admit(this, frame);
+  }
+
+  #keepEarly(frame: ClientFrame<Payload>, bytes: number): void {
+    this.#early.push({ frame, bytes });
+    this.#earlyBytes += bytes + FRAME_OVERHEAD_BYTES;
+    if (this.#earlyBytes >= this.host.limits.preAuthInboxBytes) this.transport.pause();
+  }
+
+  #replayEarly(): void {
+    const early = this.#early;
+    this.#early = [];
+    this.#earlyBytes = 0;
+    this.transport.resume();
+    for (const { frame, bytes } of early) {
+      if (this.isLive) this.#route(frame, bytes);
+    }
+  }
+
+  #receive(frame: ClientFrame<Payload>, bytes: number): void {
+    switch (frame.type) {
+      case 'hello':
+        this.close(CloseCode.BadFrame, 'expected no second hello');
+        return;
+      case 'ping':
+        this.outbox.send(
+          frame.id === undefined ? { type: 'pong' } : { type: 'pong', id: frame.id },
+        );
+        return;
+      case 'cancel':
+        this.requests.cancel(frame.id);
+        return;
+      case 'request':
+        this.#receiveRequest(frame, bytes);
+        return;
+      default:
+        this.#queueRoomFrame(frame, bytes);
+    }
+  }
+
+  #receiveRequest(frame: ClientFrame<Payload> & { type: 'request' }, bytes: number): void {
+    if (this.#state === 'draining') {
+      const error = new RealtimeError(ErrorCode.Unavailable, 'the server is shutting down');
+      this.outbox.send(errorFrame(error, frame.id));
+      return;
+    }
+    if (!this.host.handles(frame.event)) {
+      const error = new RealtimeError(ErrorCode.UnknownEvent, 'no handler answers to this event');
+      this.outbox.send(errorFrame(error, frame.id));
+      return;
+    }
+    const run = this.requests.accept(frame, (request) => this.host.handle(this, request));
+    if (run !== undefined) this.#inbox.push({ bytes, exclusive: false, run });
+  }
+
+  #queueRoomFrame(frame: RoomFrame, bytes: number): void {
+    this.#inbox.push({
+      bytes,
+      exclusive: true,
+      run: () => this.host.handleRoomFrame(this, frame),
+    });
+  }
+
+  #end(code: number, reason: string): void {
+    this.#state = 'closed';
+    this.#early = [];
+    this.#inbox.clear();
+    this.outbox.close();
+    this.requests.close();
+    this.host.ended(this, code, reason);
+  }
+}

@@ -1,0 +1,139 @@
+import {
+  RealtimeError,
+  type Broker,
+  type BrokerListener,
+  type Clock,
+  type ControlCommand,
+  type Publication,
+  type PublishReceipt,
+  type Random,
+} from '../core/index.js';
+import { ErrorCode, type Position } from '../protocol/index.js';
+
+/** What is kept of a room between messages. */
+interface RoomMeta {
+  readonly epoch: string;
+  offset: number;
+  usedAt: number;
+}
+
+/** How long positions are remembered, and of how many rooms. */
+export interface MemoryBrokerOptions {
+  /** Milliseconds after its last use until a room's position may be forgotten. Default 24 h. */
+  readonly metaTtlMs?: number;
+  /**
+   * Rooms whose position is remembered. Default 100 000. Beyond it the room that was used longest ago
+   * is forgotten and starts a new epoch: subscribers with an old position are told so.
+   */
+  readonly maxRooms?: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The broker of a single node: everything in this process, gone with it. Messages reach the listener
+ * inside `publish`, before its promise resolves.
+ */
+export class MemoryBroker implements Broker {
+  /** In order of last use: the first is the next to be forgotten. */
+  readonly #rooms = new Map<string, RoomMeta>();
+  readonly #subscribed = new Set<string>();
+  readonly #metaTtlMs: number;
+  readonly #maxRooms: number;
+  #listener: BrokerListener | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly random: Random,
+    options: MemoryBrokerOptions = {},
+  ) {
+    this.#metaTtlMs = options.metaTtlMs ?? DAY_MS;
+    this.#maxRooms = options.maxRooms ?? 100_000;
+  }
+
+  /** Rooms whose position is remembered now. */
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  async start(listener: BrokerListener): Promise<void> {
+    this.#listener = listener;
+  }
+
+  async publish(room: string, publication: Publication): Promise<PublishReceipt> {
+    const listener = this.#running();
+    const meta = this.#use(room);
+    meta.offset += 1;
+    const position = { epoch: meta.epoch, offset: meta.offset };
+    if (this.#subscribed.has(room)) listener.message(room, { ...publication, position });
+    return { position, durability: 'memory' };
+  }
+
+  async subscribe(room: string): Promise<Position> {
+    this.#running();
+    this.#subscribed.add(room);
+    return this.top(room);
+  }
+
+  async unsubscribe(room: string): Promise<void> {
+    this.#subscribed.delete(room);
+  }
+
+  async top(room: string): Promise<Position> {
+    this.#running();
+    const { epoch, offset } = this.#use(room);
+    return { epoch, offset };
+  }
+
+  async command(command: ControlCommand): Promise<void> {
+    this.#running().command(command);
+  }
+
+  async close(): Promise<void> {
+    this.#listener = undefined;
+    this.#subscribed.clear();
+    this.#rooms.clear();
+  }
+
+  #running(): BrokerListener {
+    if (this.#listener === undefined) {
+      throw new RealtimeError(ErrorCode.Unavailable, 'broker: expected it to be started and open');
+    }
+    return this.#listener;
+  }
+
+  /** The room's meta, moved to the end of the order of use. */
+  #use(room: string): RoomMeta {
+    const now = this.clock.now();
+    const meta = this.#rooms.get(room) ?? { epoch: this.random.id(), offset: 0, usedAt: now };
+    meta.usedAt = now;
+    this.#rooms.delete(room);
+    this.#rooms.set(room, meta);
+    this.#forget(now);
+    return meta;
+  }
+
+  /**
+   * Forgets rooms from the oldest on: those past their time, and those beyond the number. A room with
+   * subscribers on this node keeps its epoch, else they would be told of a change that never was.
+   * Looks at a few rooms a call only: as many as could have become due since the last one, and some.
+   */
+  #forget(now: number): void {
+    let looks = 16;
+    for (const [room, { usedAt }] of this.#rooms) {
+      const isOld = now - usedAt > this.#metaTtlMs;
+      if ((!isOld && this.#rooms.size <= this.#maxRooms) || looks === 0) return;
+      looks -= 1;
+      if (this.#subscribed.has(room)) this.#refresh(room, now);
+      else this.#rooms.delete(room);
+    }
+  }
+
+  #refresh(room: string, now: number): void {
+    const meta = this.#rooms.get(room);
+    if (meta === undefined) return;
+    meta.usedAt = now;
+    this.#rooms.delete(room);
+    this.#rooms.set(room, meta);
+  }
+}

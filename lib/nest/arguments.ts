@@ -1,0 +1,35 @@
+/** Checks of what the application passes to public methods. */
+import { RealtimeError } from '../core/index.js';
+import {
+  ErrorCode,
+  isRoomName,
+  MAX_EVENT_LENGTH,
+  Payload,
+  ROOM_NAME_RULE,
+} from '../protocol/index.js';
+
+/** @throws RealtimeError `invalid-field` unless it is a room name. */
+export function assertRoom(room: string): void {
+  if (typeof room === 'string' && isRoomName(room)) return;
+  throw new RealtimeError(
+    ErrorCode.InvalidField,
+    `room: expected ${ROOM_NAME_RULE}, got ${shape(room)}`,
+  );
+}
+
+/** @throws RealtimeError `invalid-field` unless it is an event name. */
+export function assertEvent(event: string): void {
+  if (typeof event === 'string' && event.length > 0 && event.length <= MAX_EVENT_LENGTH) return;
+  const rule = `a string of 1 to ${String(MAX_EVENT_LENGTH)} characters`;
+  throw new RealtimeError(ErrorCode.InvalidField, `event: expected ${rule}, got ${shape(event)}`);
+}
+
+/** The JSON text of a payload; `undefined` for `undefined`. */
+export function payloadText(payload: unknown): string | undefined {
+  return Payload.of(payload)?.text;
+}
+
+/** Type and length: the value may have come from a client. */
+function shape(value: unknown): string {
+  return typeof value === 'string' ? `a string of ${String(value.length)}` : typeof value;
+}

@@ -1,0 +1,38 @@
+export { RealtimeConnection } from './connection/realtime-connection.js';
+export { CurrentUser } from './decorators/current-user.decorator.js';
+export { RealtimeGateway } from './decorators/realtime-gateway.decorator.js';
+export { RequestSignal } from './decorators/request-signal.decorator.js';
+export type { OnRealtimeConnect } from './gateways/on-realtime-connect.interface.js';
+export { RealtimeOptionsError } from './options/option-rules.js';
+export type {
+  RealtimeAuthOptions,
+  RealtimeHandlerOptions,
+  RealtimeModuleOptions,
+  RealtimeOptionsFactory,
+  RealtimeShutdownOptions,
+  ResolvedRealtimeOptions,
+} from './options/realtime-options.interface.js';
+export { RealtimeModule } from './realtime.module.js';
+export {
+  REALTIME_BROKER,
+  REALTIME_CLOCK,
+  REALTIME_OBSERVER,
+  REALTIME_OPTIONS,
+  REALTIME_RANDOM,
+  REALTIME_TOKEN_VERIFIER,
+} from './realtime.tokens.js';
+export { RealtimeRoom } from './rooms/realtime-room.decorator.js';
+export type {
+  EventSchema,
+  RoomOptions,
+  RoomParams,
+  RoomPolicy,
+} from './rooms/room-policy.interface.js';
+export {
+  RoomService,
+  type ConnectionRef,
+  type DisconnectOptions,
+  type Published,
+  type PublishOptions,
+  type RoomMember,
+} from './rooms/room.service.js';

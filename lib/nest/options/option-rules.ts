@@ -1,0 +1,89 @@
+/**
+ * What an option may hold, as data: a tree with the shape of the options. A rule is the expectation in
+ * words and the test for it.
+ */
+
+/** One option's rule. */
+export interface OptionRule {
+  readonly expected: string;
+  accepts(value: unknown): boolean;
+}
+
+/** Rules of a group of options, by name. */
+export interface OptionRules {
+  readonly [name: string]: OptionRule | OptionRules;
+}
+
+/** Options that break their rules. The message has a line for each: path, rule, value. */
+export class RealtimeOptionsError extends Error {
+  override readonly name = 'RealtimeOptionsError';
+
+  constructor(
+    /** One line for each broken rule. */
+    readonly problems: readonly string[],
+  ) {
+    super(`Invalid RealtimeModule options:\n  ${problems.join('\n  ')}`);
+  }
+}
+
+/** A whole number from `least` to `most`. */
+export function integer(least: number, most = Number.MAX_SAFE_INTEGER): OptionRule {
+  const upTo =
+    most === Number.MAX_SAFE_INTEGER
+      ? `>= ${String(least)}`
+      : `from ${String(least)} to ${String(most)}`;
+  return {
+    expected: `an integer ${upTo}`,
+    accepts: (value) =>
+      Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
+  };
+}
+
+/** A function. */
+export const callable: OptionRule = {
+  expected: 'a function',
+  accepts: (value) => typeof value === 'function',
+};
+
+/** A path of segments without query, fragment or trailing slash. */
+export const urlPath: OptionRule = {
+  expected: 'a path such as "/realtime" (starts with "/", no trailing "/", no query)',
+  accepts: (value) => typeof value === 'string' && /^(\/[^/?#\s]+)+$/.test(value),
+};
+
+/** Every broken rule of `options`, as lines that start with the option's path. */
+export function findProblems(path: string, rules: OptionRules, options: unknown): string[] {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    return [`${path}: expected an object, got ${show(options)}`];
+  }
+  const given = new Map<string, unknown>(Object.entries(options));
+  const problems: string[] = [];
+  for (const [name, value] of given) {
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (rule === undefined) {
+      const known = Object.keys(rules).join(', ');
+      problems.push(`${path}.${name}: unknown option, expected one of ${known}`);
+    } else if (value !== undefined) {
+      problems.push(...findProblem(`${path}.${name}`, rule, value));
+    }
+  }
+  return problems;
+}
+
+function findProblem(path: string, rule: OptionRule | OptionRules, value: unknown): string[] {
+  if (!isRule(rule)) return findProblems(path, rule, value);
+  return rule.accepts(value) ? [] : [`${path}: expected ${rule.expected}, got ${show(value)}`];
+}
+
+function isRule(rule: OptionRule | OptionRules): rule is OptionRule {
+  return typeof rule['accepts'] === 'function';
+}
+
+/** A value as it would stand in code. Options are the developer's own: they may be shown. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'object' && value !== null)
+    return Array.isArray(value) ? 'an array' : 'an object';
+  return String(value);
+}

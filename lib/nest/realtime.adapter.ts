@@ -1,0 +1,135 @@
+import type { Server } from 'node:http';
+
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type WebSocketAdapter,
+  type WsMessageHandler,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { AbstractWsAdapter } from '@nestjs/websockets';
+import type { Observable } from 'rxjs';
+
+import { RealtimeNode, type Clock } from '../core/index.js';
+import { UpgradeRouter, WsServer } from '../transport/index.js';
+import { RealtimeConnection } from './connection/realtime-connection.js';
+import { REALTIME_SERVER_KEY } from './decorators/realtime-gateway.decorator.js';
+import { GatewayExplorer } from './gateways/gateway-explorer.js';
+import { HookContainment } from './gateways/hook-containment.js';
+import { RealtimeApplication, type ConnectListener } from './gateways/realtime-application.js';
+import type { ResolvedRealtimeOptions } from './options/realtime-options.interface.js';
+import { REALTIME_CLOCK, REALTIME_OPTIONS } from './realtime.tokens.js';
+import { RoomService } from './rooms/room.service.js';
+
+/**
+ * Between Nest's gateways and the node. Gateways that are ours are bound to the one server at the
+ * module's path; everything else goes to the fallback adapter, if there is one.
+ *
+ * `@WebSocketServer()` of our gateways is the {@link RoomService}.
+ */
+@Injectable()
+export class RealtimeAdapter extends AbstractWsAdapter {
+  readonly #logger = new Logger('Realtime');
+  readonly #hooks = new HookContainment(this.#logger);
+  readonly #server: WsServer;
+  #router: UpgradeRouter | undefined;
+  #fallback: WebSocketAdapter | undefined;
+  #hooksContained = false;
+
+  constructor(
+    private readonly host: HttpAdapterHost,
+    @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
+    @Inject(REALTIME_CLOCK) clock: Clock,
+    node: RealtimeNode,
+    private readonly explorer: GatewayExplorer,
+    private readonly application: RealtimeApplication,
+    private readonly rooms: RoomService,
+  ) {
+    super();
+    this.#server = new WsServer((transport, handshake) => node.accept(transport, handshake), {
+      limits: options.limits,
+      heartbeat: options.heartbeat,
+      clock,
+    });
+  }
+
+  /** Starts to listen for upgrades, if the application has an HTTP server. Safe to repeat. */
+  attach(): void {
+    // Absent in an application context without HTTP, and while a testing module compiles.
+    const server = (
+      this.host.httpAdapter as { getHttpServer(): Server } | undefined
+    )?.getHttpServer();
+    if (server === undefined || this.#router !== undefined) return;
+    this.#router = new UpgradeRouter(server, this.options.path, (request, socket, head) => {
+      this.#server.upgrade(request, socket, head);
+    });
+    this.#fallback = this.options.fallbackAdapter?.(server);
+  }
+
+  /** Refuses new connections with 503 from now on. */
+  stopAccepting(): void {
+    this.#server.stopAccepting();
+  }
+
+  override create(port: number, options: Record<string, unknown> = {}): unknown {
+    this.attach();
+    if (!this.#isOurs(options['path'])) {
+      const fallback = this.#fallback;
+      const create = (): unknown => fallback?.create(port, options);
+      return this.#router === undefined ? create() : this.#router.adopt(create);
+    }
+    this.#containHooks();
+    return this.rooms;
+  }
+
+  override bindClientConnect(server: unknown, callback: ConnectListener): void {
+    if (server === this.rooms) this.application.onConnect(callback);
+    else this.#fallback?.bindClientConnect(server, callback);
+  }
+
+  override bindClientDisconnect(client: unknown, callback: (reason?: unknown) => void): void {
+    if (client instanceof RealtimeConnection) client.disconnectListeners.push(callback);
+    else this.#fallback?.bindClientDisconnect?.(client, callback);
+  }
+
+  override bindMessageHandlers(
+    client: unknown,
+    handlers: WsMessageHandler[],
+    transform: (data: unknown) => Observable<unknown>,
+  ): void {
+    if (client instanceof RealtimeConnection) {
+      for (const { message, callback } of handlers) client.handlers.set(message, callback);
+    } else {
+      this.#fallback?.bindMessageHandlers(client, handlers, transform);
+    }
+  }
+
+  /** Waits for links that are being closed and for the gateways' disconnect hooks. */
+  override async close(server: unknown): Promise<void> {
+    if (server !== this.rooms) {
+      await this.#fallback?.close(server);
+      return;
+    }
+    await this.#server.close(this.options.shutdown.graceMs);
+    await this.#hooks.idle();
+  }
+
+  override async dispose(): Promise<void> {
+    await this.#server.close(this.options.shutdown.graceMs);
+    await this.#hooks.idle();
+    this.#router?.detach();
+    await (this.#fallback as { dispose?(): Promise<void> } | undefined)?.dispose?.();
+  }
+
+  #isOurs(path: unknown): boolean {
+    if (this.#fallback === undefined) return true;
+    return path === REALTIME_SERVER_KEY || path === this.options.path;
+  }
+
+  #containHooks(): void {
+    if (this.#hooksContained) return;
+    this.#hooksContained = true;
+    for (const gateway of this.explorer.gateways) this.#hooks.contain(gateway);
+  }
+}

@@ -1,0 +1,113 @@
+import {
+  Logger,
+  Module,
+  type BeforeApplicationShutdown,
+  type DynamicModule,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+  Inject,
+} from '@nestjs/common';
+import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
+
+import { RealtimeNode, type Broker } from '../core/index.js';
+import { ConnectionRegistry } from './connection/connection-registry.js';
+import { GatewayExplorer } from './gateways/gateway-explorer.js';
+import { RealtimeApplication } from './gateways/realtime-application.js';
+import type {
+  RealtimeModuleOptions,
+  ResolvedRealtimeOptions,
+} from './options/realtime-options.interface.js';
+import { RealtimeAdapter } from './realtime.adapter.js';
+import {
+  ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  OPTIONS_TYPE,
+} from './realtime.module-definition.js';
+import { realtimeProviders } from './realtime.providers.js';
+import { REALTIME_BROKER, REALTIME_OPTIONS } from './realtime.tokens.js';
+import { RoomRegistry } from './rooms/room-registry.js';
+import { RoomService } from './rooms/room.service.js';
+
+/**
+ * Real-time for a Nest application: import it once, with `forRoot()` or `forRootAsync()`. It installs
+ * its WebSocket adapter by itself; no line in `main.ts` is needed, on Express or on Fastify.
+ */
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    ...realtimeProviders,
+    ConnectionRegistry,
+    GatewayExplorer,
+    RealtimeApplication,
+    RealtimeAdapter,
+    RoomRegistry,
+    RoomService,
+  ],
+  exports: [RoomService],
+})
+export class RealtimeModule
+  extends ConfigurableModuleClass
+  implements OnModuleInit, BeforeApplicationShutdown, OnApplicationShutdown
+{
+  readonly #logger = new Logger('Realtime');
+
+  /**
+   * The constructor runs when every class is known and none is bound: the moment to look at the
+   * gateways and to install the adapter that Nest will bind them to.
+   */
+  constructor(
+    private readonly config: ApplicationConfig,
+    private readonly adapter: RealtimeAdapter,
+    private readonly explorer: GatewayExplorer,
+    private readonly rooms: RoomRegistry,
+    private readonly node: RealtimeNode,
+    registry: ConnectionRegistry,
+    @Inject(REALTIME_BROKER) private readonly broker: Broker,
+    @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
+  ) {
+    super();
+    registry.bind(node);
+    explorer.explore();
+    rooms.explore();
+    config.setIoAdapter(adapter);
+  }
+
+  /** Registers the module with options that are known now. Without options everything has its default. */
+  static override forRoot(options: typeof OPTIONS_TYPE = {}): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /** Registers the module with options that have to be asked for: `useFactory`, `useClass`, `useExisting`. */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
+  /** @internal */
+  async onModuleInit(): Promise<void> {
+    if (this.config.getIoAdapter() !== this.adapter) {
+      throw new Error(
+        'RealtimeModule: app.useWebSocketAdapter() replaced the adapter that RealtimeModule had installed. Remove that call; for gateways that need the other adapter, pass it as realtime.fallbackAdapter.',
+      );
+    }
+    if (this.options.auth === undefined) {
+      this.#logger.warn('realtime.auth is not set: every client is let in as an anonymous user');
+    }
+    this.explorer.report(this.#logger, this.rooms.size);
+    await this.node.start();
+    // Gateways have done it already; an application may have rooms only.
+    this.adapter.attach();
+  }
+
+  /** @internal */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.adapter.stopAccepting();
+    await this.node.drain(this.options.shutdown.drainMs);
+  }
+
+  /** @internal */
+  async onApplicationShutdown(): Promise<void> {
+    await this.broker.close();
+  }
+}
+
+export type { RealtimeModuleOptions };

@@ -1,0 +1,88 @@
+import type { Provider } from '@nestjs/common';
+
+import {
+  RealtimeNode,
+  type Broker,
+  type Clock,
+  type Observer,
+  type Random,
+  type TokenVerifier,
+} from '../core/index.js';
+import { MemoryBroker } from '../memory/index.js';
+import { SystemClock, SystemRandom } from '../transport/index.js';
+import { AnonymousTokenVerifier, FunctionTokenVerifier } from './auth/token-verifier.js';
+import { RealtimeApplication } from './gateways/realtime-application.js';
+import { NestObserver } from './nest-observer.js';
+import type {
+  RealtimeModuleOptions,
+  ResolvedRealtimeOptions,
+} from './options/realtime-options.interface.js';
+import { resolveOptions } from './options/resolve-options.js';
+import { MODULE_OPTIONS_TOKEN } from './realtime.module-definition.js';
+import {
+  REALTIME_BROKER,
+  REALTIME_CLOCK,
+  REALTIME_OBSERVER,
+  REALTIME_OPTIONS,
+  REALTIME_RANDOM,
+  REALTIME_TOKEN_VERIFIER,
+} from './realtime.tokens.js';
+import { RoomRegistry } from './rooms/room-registry.js';
+
+/** What the node is made of, each under a token of its own so that it can be overridden. */
+export const realtimeProviders: Provider[] = [
+  {
+    provide: REALTIME_OPTIONS,
+    useFactory: (options: RealtimeModuleOptions) => resolveOptions(options),
+    inject: [MODULE_OPTIONS_TOKEN],
+  },
+  { provide: REALTIME_CLOCK, useClass: SystemClock },
+  { provide: REALTIME_RANDOM, useClass: SystemRandom },
+  { provide: REALTIME_OBSERVER, useClass: NestObserver },
+  {
+    provide: REALTIME_BROKER,
+    useFactory: (clock: Clock, random: Random): Broker => new MemoryBroker(clock, random),
+    inject: [REALTIME_CLOCK, REALTIME_RANDOM],
+  },
+  {
+    provide: REALTIME_TOKEN_VERIFIER,
+    useFactory: ({ auth }: ResolvedRealtimeOptions, random: Random): TokenVerifier =>
+      auth === undefined ? new AnonymousTokenVerifier(random) : new FunctionTokenVerifier(auth),
+    inject: [REALTIME_OPTIONS, REALTIME_RANDOM],
+  },
+  {
+    provide: RealtimeNode,
+    useFactory: (
+      { limits, heartbeat, handlers }: ResolvedRealtimeOptions,
+      broker: Broker,
+      verifier: TokenVerifier,
+      clock: Clock,
+      random: Random,
+      observer: Observer,
+      application: RealtimeApplication,
+      directory: RoomRegistry,
+    ) =>
+      new RealtimeNode({
+        limits,
+        heartbeat,
+        concurrency: handlers.concurrency,
+        broker,
+        verifier,
+        clock,
+        random,
+        observer,
+        application,
+        directory,
+      }),
+    inject: [
+      REALTIME_OPTIONS,
+      REALTIME_BROKER,
+      REALTIME_TOKEN_VERIFIER,
+      REALTIME_CLOCK,
+      REALTIME_RANDOM,
+      REALTIME_OBSERVER,
+      RealtimeApplication,
+      RoomRegistry,
+    ],
+  },
+];

@@ -1,0 +1,17 @@
+/** Injection token of the resolved options, see `ResolvedRealtimeOptions`. */
+export const REALTIME_OPTIONS = Symbol('REALTIME_OPTIONS');
+
+/** Injection token of the broker. Override it to carry messages by other means. */
+export const REALTIME_BROKER = Symbol('REALTIME_BROKER');
+
+/** Injection token of the token verifier. Override it in tests to let whoever you like in. */
+export const REALTIME_TOKEN_VERIFIER = Symbol('REALTIME_TOKEN_VERIFIER');
+
+/** Injection token of the clock. Override it in tests to control time. */
+export const REALTIME_CLOCK = Symbol('REALTIME_CLOCK');
+
+/** Injection token of the source of ids. */
+export const REALTIME_RANDOM = Symbol('REALTIME_RANDOM');
+
+/** Injection token of what is told about failures; the default writes to Nest's logger. */
+export const REALTIME_OBSERVER = Symbol('REALTIME_OBSERVER');

@@ -1,0 +1,173 @@
+import { Injectable } from '@nestjs/common';
+
+import { RealtimeNode, type Connection, type Outgoing } from '../../core/index.js';
+import { CloseCode, type Durability, type Position } from '../../protocol/index.js';
+import { assertEvent, assertRoom, payloadText } from '../arguments.js';
+import type { RealtimeConnection } from '../connection/realtime-connection.js';
+
+/** A connection, or its id. */
+export type ConnectionRef = string | RealtimeConnection;
+
+/** How to publish. */
+export interface PublishOptions {
+  /**
+   * Connections that do not get the message live: the author's own, typically. They are told the
+   * room's new position instead, so that to them nothing looks lost.
+   */
+  readonly except?: ConnectionRef | readonly ConnectionRef[];
+}
+
+/** An accepted message. */
+export interface Published {
+  /** Unique name of the message, the `id` that subscribers see. */
+  readonly id: string;
+  /** Its place in the room. */
+  readonly position: Position;
+  /** What the message survives from now on. */
+  readonly durability: Durability;
+}
+
+/** A connection in a room. */
+export interface RoomMember {
+  readonly connectionId: string;
+  readonly userId: string;
+}
+
+/** How to disconnect. */
+export interface DisconnectOptions {
+  /** 1000 or 4000–4999; the range tells the client what to do, see PROTOCOL.md. Default 4300: stay away. */
+  readonly code?: number;
+  /** For developers; cut to 123 bytes. */
+  readonly reason?: string;
+}
+
+/**
+ * The application's hand on rooms and connections: inject it anywhere, also into an application
+ * context without HTTP. It is not bound by room classes; what it is told to do, it does.
+ *
+ * Questions (`size`, `members`) are about this process's connections in 0.1.
+ */
+@Injectable()
+export class RoomService {
+  constructor(private readonly node: RealtimeNode) {}
+
+  /**
+   * Puts a message into a room. Every subscriber gets it, in the order of the calls.
+   *
+   * @param event 1 to 128 characters.
+   * @param payload anything that JSON can hold; `undefined`: no payload.
+   * @throws RealtimeError `invalid-field` for a bad room or event name, `unavailable` without broker.
+   * @throws TypeError if the payload has a cycle or a BigInt.
+   */
+  async publish(
+    room: string,
+    event: string,
+    payload?: unknown,
+    options: PublishOptions = {},
+  ): Promise<Published> {
+    assertRoom(room);
+    const outgoing = outgoingOf(event, payload);
+    const except = idsOf(options.except);
+    return this.node.publish(room, { ...outgoing, except });
+  }
+
+  /**
+   * Sends to every connection of a user, on all devices. Not stored: who is away misses it.
+   *
+   * @throws as {@link publish} does.
+   */
+  async toUser(userId: string, event: string, payload?: unknown): Promise<void> {
+    await this.node.sendToUser(userId, outgoingOf(event, payload));
+  }
+
+  /**
+   * Sends to every connection. Not stored: who is away misses it.
+   *
+   * @throws as {@link publish} does.
+   */
+  async toAll(event: string, payload?: unknown): Promise<void> {
+    await this.node.sendToAll(outgoingOf(event, payload));
+  }
+
+  /**
+   * Puts a connection into a room, whether or not its class would let it in. A connection that is not
+   * here (any more) is ignored.
+   *
+   * @throws RealtimeError `invalid-field` for a bad room name.
+   */
+  async join(connection: ConnectionRef, room: string): Promise<void> {
+    assertRoom(room);
+    const found = this.#find(connection);
+    if (found !== undefined) await this.node.join(found, room);
+  }
+
+  /** Takes a connection out of a room; its client is told. Not in it, or not here: nothing happens. */
+  leave(connection: ConnectionRef, room: string): void {
+    const found = this.#find(connection);
+    if (found !== undefined) this.node.leave(found, room);
+  }
+
+  /** How many connections are in a room. A room nobody is in: 0. */
+  size(room: string): Promise<number> {
+    return Promise.resolve(this.node.rooms.get(room)?.members.size ?? 0);
+  }
+
+  /** Who is in a room, one entry a connection. */
+  members(room: string): Promise<RoomMember[]> {
+    const ids = [...(this.node.rooms.get(room)?.members ?? [])].map(({ id }) => id);
+    const members = ids.flatMap((id) => {
+      const userId = this.node.hub.get(id)?.user?.id;
+      return userId === undefined ? [] : { connectionId: id, userId };
+    });
+    return Promise.resolve(members);
+  }
+
+  /** Names of the rooms a connection is in; none for a connection that is not here. */
+  roomsOf(connection: ConnectionRef): string[] {
+    return [...(this.#find(connection)?.rooms.keys() ?? [])];
+  }
+
+  /** How many connections there are. */
+  connectionCount(): Promise<number> {
+    return Promise.resolve(this.node.hub.size);
+  }
+
+  /** Ends a connection. Not here: nothing happens. */
+  async disconnect(connection: ConnectionRef, options: DisconnectOptions = {}): Promise<void> {
+    await this.#disconnect({ connectionId: idOf(connection) }, options);
+  }
+
+  /** Ends every connection of a user. */
+  async disconnectUser(userId: string, options: DisconnectOptions = {}): Promise<void> {
+    await this.#disconnect({ userId }, options);
+  }
+
+  #disconnect(
+    target: { connectionId: string } | { userId: string },
+    { code = CloseCode.Disconnected, reason = 'disconnected by the server' }: DisconnectOptions,
+  ): Promise<void> {
+    return this.node.disconnect(target, code, reason);
+  }
+
+  #find(connection: ConnectionRef): Connection | undefined {
+    return this.node.hub.get(idOf(connection));
+  }
+}
+
+function outgoingOf(event: string, payload: unknown): Outgoing {
+  assertEvent(event);
+  return { event, payload: payloadText(payload) };
+}
+
+function idOf(connection: ConnectionRef): string {
+  return typeof connection === 'string' ? connection : connection.id;
+}
+
+function idsOf(except: PublishOptions['except']): string[] {
+  if (except === undefined) return [];
+  return isList(except) ? except.map(idOf) : [idOf(except)];
+}
+
+function isList(except: NonNullable<PublishOptions['except']>): except is readonly ConnectionRef[] {
+  return Array.isArray(except);
+}

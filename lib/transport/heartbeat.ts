@@ -1,0 +1,87 @@
+import type { Clock } from '../core/index.js';
+
+/** A link whose life is watched. */
+export interface Watched {
+  /** When something last came from the peer, in the clock's milliseconds. */
+  readonly lastHeardAt: number;
+  /** Whether we do not read from the peer ourselves; then its silence means nothing. */
+  readonly isPaused: boolean;
+  ping(): void;
+  silent(): void;
+}
+
+/** How often to ping, and when to give up. */
+export interface HeartbeatOptions {
+  /** Silence after which a peer is pinged, in milliseconds. Integer, at least 1 000. Default 30 000. */
+  readonly intervalMs: number;
+  /** Silence after which a peer is given up, in milliseconds. Greater than the interval. Default 45 000. */
+  readonly timeoutMs: number;
+}
+
+/** What applies where nothing else is said. */
+export const DEFAULT_HEARTBEAT: HeartbeatOptions = { intervalMs: 30_000, timeoutMs: 45_000 };
+
+/** Most looks at every link between two pings; fewer would make the timeout coarse. */
+const SWEEPS_PER_INTERVAL = 6;
+
+/**
+ * Finds peers that are gone. One timer for all links: it sweeps over them several times an interval,
+ * pings those that were quiet and gives up those that stay so. Any traffic counts as life.
+ */
+export class Heartbeat {
+  readonly #links = new Map<Watched, { pingedAt: number }>();
+  readonly #sweepMs: number;
+  #cancel: (() => void) | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly options: HeartbeatOptions,
+  ) {
+    const { intervalMs, timeoutMs } = options;
+    this.#sweepMs = Math.min(intervalMs, timeoutMs - intervalMs) / SWEEPS_PER_INTERVAL;
+  }
+
+  /** Links that are watched. */
+  get size(): number {
+    return this.#links.size;
+  }
+
+  /** Watches a link until {@link forget}. */
+  watch(link: Watched): void {
+    this.#links.set(link, { pingedAt: 0 });
+    this.#cancel ??= this.clock.after(this.#sweepMs, () => {
+      this.#sweep();
+    });
+  }
+
+  /** Watches a link no longer. */
+  forget(link: Watched): void {
+    this.#links.delete(link);
+    if (this.#links.size > 0) return;
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #sweep(): void {
+    this.#cancel = undefined;
+    const now = this.clock.now();
+    for (const [link, state] of this.#links) {
+      if (!link.isPaused) this.#look(link, state, now);
+    }
+    if (this.#links.size === 0) return;
+    this.#cancel ??= this.clock.after(this.#sweepMs, () => {
+      this.#sweep();
+    });
+  }
+
+  #look(link: Watched, state: { pingedAt: number }, now: number): void {
+    const silence = now - link.lastHeardAt;
+    if (silence >= this.options.timeoutMs) {
+      this.#links.delete(link);
+      link.silent();
+    } else if (silence >= this.options.intervalMs && state.pingedAt < link.lastHeardAt) {
+      state.pingedAt = now;
+      link.ping();
+    }
+  }
+}

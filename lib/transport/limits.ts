@@ -1,0 +1,42 @@
+import type { ServerOptions } from 'ws';
+
+/** Limits of the WebSocket layer. None of `ws`' defaults is relied upon. */
+export interface TransportLimits {
+  /** Largest message, in bytes. Default 1 MiB. Beyond it `ws` closes with 1009 before it allocates. */
+  readonly frameBytes: number;
+  /**
+   * Most fragments a message may come in. Default 64. Stops a message dripped in fragments of one
+   * byte from holding about 120 bytes of heap for each (CVE-2026-48779).
+   */
+  readonly maxFragments: number;
+  /** Most chunks of TCP data that may wait for a message to become whole. Default 1 024. Same attack. */
+  readonly maxBufferedChunks: number;
+}
+
+/** What applies where nothing else is said. */
+export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
+  frameBytes: 1_048_576,
+  maxFragments: 64,
+  maxBufferedChunks: 1_024,
+};
+
+/** How long a peer may take to answer our close before the link is cut, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 5_000;
+
+/** Every option of `ws` that bounds or decides something, set by name. */
+export function wsOptions(limits: TransportLimits): ServerOptions {
+  // `closeTimeout` exists since ws 8.19; its type declarations do not know it yet.
+  const options: ServerOptions & { closeTimeout: number } = {
+    noServer: true,
+    clientTracking: false,
+    // Inflating is a memory risk and a CPU cost by default; see SECURITY.md.
+    perMessageDeflate: false,
+    maxPayload: limits.frameBytes,
+    maxFragments: limits.maxFragments,
+    maxBufferedChunks: limits.maxBufferedChunks,
+    closeTimeout: CLOSE_TIMEOUT_MS,
+    autoPong: true,
+    skipUTF8Validation: false,
+  };
+  return options;
+}

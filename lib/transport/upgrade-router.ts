@@ -1,0 +1,62 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+
+import { requestPath } from './handshake.js';
+import { refuseUpgrade } from './http-refusal.js';
+
+/** Something that handles upgrade requests, as `server.on('upgrade', …)` expects it. */
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/**
+ * Shares the upgrade requests of one HTTP server: ours by path, those of an adapter beside us by
+ * handing them on, everybody else's untouched. A request that nobody can want is answered with 404
+ * instead of a hang-up.
+ *
+ * Listeners of the other adapter are taken over ({@link adopt}) because some destroy every socket
+ * whose path they do not know, ours included, as soon as anybody answers later than in the same turn.
+ */
+export class UpgradeRouter {
+  readonly #adopted: UpgradeListener[] = [];
+  readonly #listener: UpgradeListener;
+
+  constructor(
+    private readonly server: Server,
+    private readonly path: string,
+    private readonly ours: UpgradeListener,
+  ) {
+    this.#listener = (request, socket, head) => {
+      this.#route(request, socket, head);
+    };
+    server.on('upgrade', this.#listener);
+  }
+
+  /** Runs `install`, and takes over whatever upgrade listeners it adds to the server. */
+  adopt<T>(install: () => T): T {
+    const before = new Set(this.server.listeners('upgrade'));
+    const result = install();
+    for (const listener of this.server.listeners('upgrade') as UpgradeListener[]) {
+      if (before.has(listener)) continue;
+      this.server.off('upgrade', listener);
+      this.#adopted.push(listener);
+    }
+    return result;
+  }
+
+  /** Leaves the server as it was found. */
+  detach(): void {
+    this.server.off('upgrade', this.#listener);
+    this.#adopted.length = 0;
+  }
+
+  #route(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (requestPath(request) === this.path) {
+      this.ours(request, socket, head);
+      return;
+    }
+    for (const listener of this.#adopted) listener.call(this.server, request, socket, head);
+    const isAlone = this.#adopted.length === 0 && this.server.listenerCount('upgrade') === 1;
+    if (!isAlone) return;
+    socket.on('error', () => undefined);
+    refuseUpgrade(socket, { status: 404, code: 'not-found', message: 'nothing to upgrade here' });
+  }
+}

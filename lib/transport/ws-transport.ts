@@ -1,0 +1,104 @@
+import type { Duplex } from 'node:stream';
+
+import type { RawData, WebSocket } from 'ws';
+
+import type { Clock, Transport, TransportListener } from '../core/index.js';
+import { cutCloseReason } from './close-reason.js';
+import type { Heartbeat, Watched } from './heartbeat.js';
+
+/** One object for every send: an options object a delivery would be garbage a delivery. */
+const TEXT = { binary: false };
+
+/** `WebSocket.OPEN`, without importing the class for it. */
+const OPEN = 1;
+
+/** A `ws` socket as the core's transport. */
+export class WsTransport implements Transport, Watched {
+  lastHeardAt: number;
+  isPaused = false;
+  #listener: TransportListener | undefined;
+
+  constructor(
+    private readonly socket: WebSocket,
+    private readonly clock: Clock,
+  ) {
+    this.lastHeardAt = clock.now();
+  }
+
+  get bufferedBytes(): number {
+    return this.socket.bufferedAmount;
+  }
+
+  /**
+   * Connects the socket to its listener. To be called in the turn of the upgrade: a message that came
+   * together with the handshake is emitted in the next one.
+   */
+  attach(listener: TransportListener, stream: Duplex, heartbeat: Heartbeat): void {
+    const { socket } = this;
+    this.#listener = listener;
+    heartbeat.watch(this);
+    const heard = (): void => {
+      this.lastHeardAt = this.clock.now();
+    };
+    socket.on('message', (data, isBinary) => {
+      heard();
+      const bytes = toBuffer(data);
+      listener.message(isBinary ? bytes : bytes.toString('utf8'), bytes.length);
+    });
+    socket.on('ping', heard);
+    socket.on('pong', heard);
+    stream.on('drain', () => {
+      listener.drained();
+    });
+    // Protocol violations and resets end in `close`, which tells the core; without this listener they
+    // would end the process (CVE-2022-21676).
+    socket.on('error', () => undefined);
+    socket.once('close', (code, reason) => {
+      heartbeat.forget(this);
+      this.#listener = undefined;
+      listener.closed(code, reason.toString('utf8'));
+    });
+  }
+
+  send(message: string | Uint8Array): void {
+    if (this.socket.readyState === OPEN) this.socket.send(message, TEXT);
+  }
+
+  close(code: number, reason: string): void {
+    if (this.socket.readyState !== OPEN) return;
+    // A paused link would never read the peer's answer to the close.
+    this.resume();
+    this.socket.close(code, cutCloseReason(reason));
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  pause(): void {
+    if (this.isPaused || this.socket.readyState !== OPEN) return;
+    this.isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.isPaused = false;
+    this.lastHeardAt = this.clock.now();
+    this.socket.resume();
+  }
+
+  ping(): void {
+    if (this.socket.readyState === OPEN) this.socket.ping();
+  }
+
+  silent(): void {
+    this.#listener?.silent();
+  }
+}
+
+/** `ws` gives Buffers with its default `binaryType`; the other shapes are only there for its types. */
+function toBuffer(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}

@@ -9,7 +9,7 @@ import type { Clock, Observer, TokenVerifier } from './ports.js';
 export interface ConnectionHooks {
   /** Awaited before `connected`; a rejection keeps the connection out. */
   connecting(connection: Connection): Promise<void>;
-  /** Called in the turn in which the connection opens, before it is told so. */
+  /** Called once the client was told that it is connected, before any of its frames is handled. */
   connected(connection: Connection): void;
 }
 
@@ -41,9 +41,9 @@ export class Admission {
       connection.identify(user);
       this.deps.hub.addUser(connection, user.id);
       await this.#deadline(this.deps.hooks.connecting(connection));
-      if (!connection.isLive) return;
-      this.deps.hooks.connected(connection);
-      connection.open(user, this.deps.heartbeat);
+      connection.open(user, this.deps.heartbeat, () => {
+        this.deps.hooks.connected(connection);
+      });
     } catch (error) {
       this.#refuse(connection, error);
     }

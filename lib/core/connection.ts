@@ -128,8 +128,16 @@ export class Connection implements TransportListener {
     this.#replayEarly();
   }
 
-  /** Says `connected` and handles what came meanwhile. */
-  open(user: RealtimeUser, heartbeat: { intervalMs: number; timeoutMs: number }): void {
+  /**
+   * Says `connected` and handles what came meanwhile. Does nothing if the connection has ended.
+   *
+   * @param announce called in between, while nothing of the peer has been handled yet.
+   */
+  open(
+    user: RealtimeUser,
+    heartbeat: { readonly intervalMs: number; readonly timeoutMs: number },
+    announce: () => void,
+  ): void {
     if (this.#state !== 'awaiting-hello') return;
     this.#state = 'open';
     this.#wasOpen = true;
@@ -141,10 +149,11 @@ export class Connection implements TransportListener {
       heartbeat,
       limits: { frameBytes, rooms },
     });
-    for (const wish of this.#hello?.rooms ?? []) {
-      this.#queueRoomFrame({ ...wish, type: 'subscribe' }, 0);
-    }
+    announce();
+    if (!this.isLive) return;
+    const wishes = this.#hello?.rooms ?? [];
     this.#hello = undefined;
+    for (const wish of wishes) this.#queueRoomFrame({ ...wish, type: 'subscribe' }, 0);
     this.#replayEarly();
   }
 

@@ -11,7 +11,7 @@ export const CurrentUser = createParamDecorator(
       context.getType() === 'ws'
         ? context.switchToWs().getClient<{ user?: object }>()
         : context.switchToHttp().getRequest<{ user?: object }>()
-    ) as { user?: object };
+    );
     return property === undefined
       ? user
       : (user as Record<string, unknown> | undefined)?.[property];

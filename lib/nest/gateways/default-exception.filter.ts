@@ -12,7 +12,7 @@ import { MessageContext } from './message-context.js';
 export class DefaultExceptionFilter extends BaseWsExceptionFilter {
   override catch(exception: unknown, host: ArgumentsHost): void {
     const context = MessageContext.of(host);
-    if (context === undefined) super.catch(exception as Error, host);
+    if (context === undefined) super.catch(exception, host);
     else context.failure = { error: exception };
   }
 }

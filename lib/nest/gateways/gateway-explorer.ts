@@ -133,7 +133,7 @@ export class GatewayExplorer {
   }
 
   #exploreHandlers(metatype: GatewayClass): void {
-    const prototype = metatype.prototype as object;
+    const prototype = metatype.prototype;
     const classFilters = ownFilters(metatype);
     for (const method of this.#scanner.getAllMethodNames(prototype)) {
       const callback = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;

@@ -47,7 +47,7 @@ export class HookContainment {
       const run = this.#run(`${gateway}.${name}`, () => original.apply(instance, args)).then(
         (ok) => {
           const [client] = args;
-          if (!ok && client instanceof RealtimeConnection) onFailure(client);
+          if (!ok && client instanceof RealtimeConnection) onFailure(client as RealtimeConnection);
         },
       );
       this.#pending.add(run);

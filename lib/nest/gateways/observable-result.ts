@@ -43,7 +43,7 @@ export function valueOrStream(source: Observable<unknown>): Promise<unknown> {
       },
       error: (error: unknown) => {
         if (relay.hasItems) relay.failed(error);
-        else reject(error as Error);
+        else reject(error);
       },
       complete: () => {
         relay.completed();

@@ -3,7 +3,8 @@ import type { Connection } from './connection.js';
 import { withDeadline } from './deadline.js';
 import { RealtimeError } from './errors.js';
 import type { Hub } from './hub.js';
-import type { Clock, Observer, TokenVerifier } from './ports.js';
+import type { Authentication, Clock, Observer, TokenVerifier } from './ports.js';
+import type { Sessions } from './sessions.js';
 
 /** The application's part in a connection's life. */
 export interface ConnectionHooks {
@@ -20,7 +21,10 @@ export interface AdmissionDependencies {
   readonly hub: Hub;
   readonly clock: Clock;
   readonly observer: Observer;
+  readonly sessions: Sessions;
   readonly timeoutMs: number;
+  /** Connections a user may have on this node. */
+  readonly connectionsPerUser: number;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number };
 }
 
@@ -32,16 +36,15 @@ export class Admission {
   async admit(connection: Connection, hello: HelloFrame | undefined): Promise<void> {
     try {
       const token = hello?.token ?? connection.handshake.token;
-      const user = await this.#deadline(this.#verify(connection, token));
+      const authentication = await this.#authenticate(connection, token);
       if (!connection.isLive) return;
-      if (user === undefined) {
+      if (authentication === undefined) {
         this.#turnAway(connection, hello, token);
         return;
       }
-      connection.identify(user);
-      this.deps.hub.addUser(connection, user.id);
+      if (!this.#beginSession(connection, authentication)) return;
       await this.#deadline(this.deps.hooks.connecting(connection));
-      connection.open(user, this.deps.heartbeat, () => {
+      connection.open(authentication.user, this.deps.heartbeat, () => {
         this.deps.hooks.connected(connection);
       });
     } catch (error) {
@@ -49,11 +52,33 @@ export class Admission {
     }
   }
 
+  /** A token in `hello` is what the client wants to be known by; else the handshake may have settled it. */
+  async #authenticate(
+    connection: Connection,
+    token: string | undefined,
+  ): Promise<Authentication | undefined> {
+    const { handshake } = connection;
+    const settled = handshake.authentication;
+    if (settled !== undefined && token === undefined) return settled;
+    return this.#deadline(this.#verify(connection, token));
+  }
+
   async #verify(
     connection: Connection,
     token: string | undefined,
-  ): ReturnType<TokenVerifier['verify']> {
+  ): Promise<Authentication | undefined> {
     return this.deps.verifier.verify(token, connection.handshake);
+  }
+
+  #beginSession(connection: Connection, authentication: Authentication): boolean {
+    const { hub, sessions, connectionsPerUser } = this.deps;
+    if (hub.ofUser(authentication.user.id).size >= connectionsPerUser) {
+      connection.close(CloseCode.TooManyRequests, 'too many connections of this user');
+      return false;
+    }
+    if (sessions.begin(connection, authentication)) return true;
+    connection.close(CloseCode.Unauthorized, 'invalid credentials');
+    return false;
   }
 
   #deadline<T>(work: Promise<T>): Promise<T> {

@@ -14,19 +14,22 @@ import {
   decodeClientFrame,
   ErrorCode,
   ProtocolError,
+  type AuthenticateFrame,
   type ClientFrame,
   type HelloFrame,
   type Payload,
 } from '../protocol/index.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
-import { FRAME_OVERHEAD_BYTES, Inbox } from './inbox.js';
+import { EarlyFrames } from './early-frames.js';
+import { Inbox } from './inbox.js';
 import type { CoreLimits } from './limits.js';
 import { Outbox } from './outbox.js';
 import type { Handshake, Observer, RealtimeUser, Transport, TransportListener } from './ports.js';
 import type { RequestContext } from './request-context.js';
 import { Requests } from './requests.js';
 import type { LocalRoom } from './rooms.js';
+import type { Session } from './session.js';
 import type { RoomFrame } from './room-frame.js';
 
 /** Where a connection is in its life. */
@@ -44,16 +47,12 @@ export interface ConnectionHost {
   handles(event: string): boolean;
   /** Runs the handler of a request. */
   handle(connection: Connection, request: RequestContext): Promise<unknown>;
+  /** Handles fresh credentials. Never rejects. */
+  authenticate(connection: Connection, frame: AuthenticateFrame): Promise<void>;
   /** Handles a frame about a room. Never rejects. */
   handleRoomFrame(connection: Connection, frame: RoomFrame): Promise<void>;
   /** The connection has ended; called once. */
   ended(connection: Connection, code: number, reason: string): void;
-}
-
-/** A frame that came before its time. */
-interface EarlyFrame {
-  readonly frame: ClientFrame<Payload>;
-  readonly bytes: number;
 }
 
 /** One peer that is connected to this node. */
@@ -62,15 +61,16 @@ export class Connection implements TransportListener {
   readonly rooms = new Map<string, LocalRoom>();
   readonly outbox: Outbox;
   readonly requests: Requests;
+  /** Rooms the server has put it into; its client's rights do not matter there. */
+  readonly assignedRooms = new Set<string>();
+  readonly #early: EarlyFrames;
   readonly #inbox: Inbox;
   #state: ConnectionState = 'awaiting-hello';
-  #user: RealtimeUser | undefined;
+  #session: Session | undefined;
+  #rightsVersion = 0;
   /** Whether admission has begun: by a `hello`, or without one where the handshake said enough. */
   #greeted = false;
   #hello: HelloFrame | undefined;
-  /** What came after the greeting and before `connected`. */
-  #early: EarlyFrame[] = [];
-  #earlyBytes = 0;
   #wasOpen = false;
 
   constructor(
@@ -85,10 +85,12 @@ export class Connection implements TransportListener {
       this.close(CloseCode.SlowConsumer, 'reads too slowly');
     });
     this.requests = new Requests(this.outbox, observer, limits.streams);
-    this.#inbox = new Inbox(limits.inboxBytes, host.concurrency, (full) => {
+    const pressure = (full: boolean): void => {
       if (full) transport.pause();
       else transport.resume();
-    });
+    };
+    this.#early = new EarlyFrames(limits.preAuthInboxBytes, pressure);
+    this.#inbox = new Inbox(limits.inboxBytes, host.concurrency, pressure);
   }
 
   /** Where it is in its life. */
@@ -101,9 +103,19 @@ export class Connection implements TransportListener {
     return this.#state !== 'closed';
   }
 
+  /** By whom and until when; `undefined` until the credentials were found good. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
   /** Who it is; `undefined` until the credentials were found good. */
   get user(): RealtimeUser | undefined {
-    return this.#user;
+    return this.#session?.user;
+  }
+
+  /** Changes whenever an answer about its rights may have become wrong. */
+  get rightsVersion(): number {
+    return this.#rightsVersion;
   }
 
   /** Whether it was open once. */
@@ -111,9 +123,16 @@ export class Connection implements TransportListener {
     return this.#wasOpen;
   }
 
-  /** Notes who the peer is. The connection stays closed to frames until {@link open}. */
-  identify(user: RealtimeUser): void {
-    this.#user = user;
+  /** Notes who the peer is, at first or anew. The connection stays closed to frames until {@link open}. */
+  identify(session: Session): void {
+    this.#session = session;
+    this.#rightsVersion += 1;
+  }
+
+  /** Makes every answer about its rights that is under way out of date. Returns the new version. */
+  changeRights(): number {
+    this.#rightsVersion += 1;
+    return this.#rightsVersion;
   }
 
   /** Begins admission without a `hello`. */
@@ -200,7 +219,7 @@ export class Connection implements TransportListener {
 
   #route(frame: ClientFrame<Payload>, bytes: number): void {
     if (!this.#greeted) this.#receiveHello(frame);
-    else if (this.#state === 'awaiting-hello') this.#keepEarly(frame, bytes);
+    else if (this.#state === 'awaiting-hello') this.#early.push(frame, bytes);
     else this.#receive(frame, bytes);
   }
 
@@ -214,18 +233,8 @@ export class Connection implements TransportListener {
     void this.host.admit(this, frame);
   }
 
-  #keepEarly(frame: ClientFrame<Payload>, bytes: number): void {
-    this.#early.push({ frame, bytes });
-    this.#earlyBytes += bytes + FRAME_OVERHEAD_BYTES;
-    if (this.#earlyBytes >= this.host.limits.preAuthInboxBytes) this.transport.pause();
-  }
-
   #replayEarly(): void {
-    const early = this.#early;
-    this.#early = [];
-    this.#earlyBytes = 0;
-    this.transport.resume();
-    for (const { frame, bytes } of early) {
+    for (const { frame, bytes } of this.#early.take()) {
       if (this.isLive) this.#route(frame, bytes);
     }
   }
@@ -242,6 +251,9 @@ export class Connection implements TransportListener {
         return;
       case 'cancel':
         this.requests.cancel(frame.id);
+        return;
+      case 'authenticate':
+        void this.host.authenticate(this, frame);
         return;
       case 'request':
         this.#receiveRequest(frame, bytes);
@@ -276,7 +288,7 @@ export class Connection implements TransportListener {
 
   #end(code: number, reason: string): void {
     this.#state = 'closed';
-    this.#early = [];
+    this.#early.take();
     this.#inbox.clear();
     this.outbox.close();
     this.requests.close();

@@ -26,6 +26,8 @@ export interface CoreLimits {
   readonly outboxBytes: number;
   /** Rooms a connection may be in. Default 100. Stops one peer from making the node index without bound. */
   readonly rooms: number;
+  /** Connections a user may have on this node. Default 100. The newest is refused with 4429. */
+  readonly connectionsPerUser: number;
   /** Streams of a connection that may be open at once. Default 100. Stops one peer from opening sources without bound. */
   readonly streams: number;
   /** Milliseconds from the handshake to a valid `hello`. Default 10 000. Stops idle strangers. */
@@ -41,6 +43,7 @@ export const DEFAULT_LIMITS: CoreLimits = {
   preAuthInboxBytes: 65_536,
   outboxBytes: 1_048_576,
   rooms: 100,
+  connectionsPerUser: 100,
   streams: 100,
   helloTimeoutMs: 10_000,
   admissionTimeoutMs: 5_000,

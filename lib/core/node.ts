@@ -1,17 +1,24 @@
-import { CloseCode, type HelloFrame, type Position } from '../protocol/index.js';
+import {
+  CloseCode,
+  type AuthenticateFrame,
+  type HelloFrame,
+  type Position,
+} from '../protocol/index.js';
 import { Admission, type ConnectionHooks } from './admission.js';
 import { Connection, type ConnectionHost } from './connection.js';
+import { obey } from './control.js';
+import { Deadlines } from './deadlines.js';
 import { Hub } from './hub.js';
 import type { CoreLimits } from './limits.js';
 import type {
   Broker,
   Clock,
-  ControlCommand,
   Handshake,
   Observer,
   Publication,
   PublishReceipt,
   Random,
+  RevocationRule,
   RoomDirectory,
   TokenVerifier,
   Transport,
@@ -19,6 +26,7 @@ import type {
 } from './ports.js';
 import type { RequestContext } from './request-context.js';
 import { encodeMessage, Rooms } from './rooms.js';
+import { Sessions, type SessionOptions } from './sessions.js';
 import { Subscriptions } from './subscriptions.js';
 import type { RoomFrame } from './room-frame.js';
 
@@ -42,6 +50,7 @@ export interface NodeDependencies {
   readonly random: Random;
   readonly observer: Observer;
   readonly limits: CoreLimits;
+  readonly sessions: SessionOptions;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number };
   /** Handlers that may run at once, a connection. At least 1. */
   readonly concurrency: number;
@@ -60,10 +69,10 @@ export interface Outgoing {
 export class RealtimeNode implements ConnectionHost {
   readonly hub = new Hub();
   readonly rooms: Rooms;
+  readonly sessions: Sessions;
   readonly #subscriptions: Subscriptions;
   readonly #admission: Admission;
-  /** What cancels the deadline for `hello` of each connection that has not said it. */
-  readonly #deadlines = new Map<Connection, () => void>();
+  readonly #helloDeadlines: Deadlines<Connection>;
 
   constructor(private readonly deps: NodeDependencies) {
     const { broker, observer, limits, directory, application } = deps;
@@ -75,11 +84,24 @@ export class RealtimeNode implements ConnectionHost {
       limits,
       observer,
     );
+    this.sessions = new Sessions({
+      ...deps,
+      hub: this.hub,
+      options: deps.sessions,
+      timeoutMs: limits.admissionTimeoutMs,
+      reauthorize: (connection) => this.#subscriptions.reauthorize(connection),
+    });
     this.#admission = new Admission({
       ...deps,
+      sessions: this.sessions,
       hub: this.hub,
       hooks: application,
       timeoutMs: limits.admissionTimeoutMs,
+      connectionsPerUser: limits.connectionsPerUser,
+    });
+    this.#helloDeadlines = new Deadlines(deps.clock, (connection) => {
+      if (connection.state !== 'awaiting-hello') return;
+      connection.close(CloseCode.HelloTimeout, 'expected hello');
     });
   }
 
@@ -102,7 +124,7 @@ export class RealtimeNode implements ConnectionHost {
         this.rooms.deliver(room, publication);
       },
       command: (command) => {
-        this.#obey(command);
+        obey(command, this);
       },
     });
   }
@@ -111,14 +133,8 @@ export class RealtimeNode implements ConnectionHost {
   accept(transport: Transport, handshake: Handshake): TransportListener {
     const connection = new Connection(this.deps.random.id(), handshake, transport, this);
     this.hub.add(connection);
-    const { helloTimeoutMs } = this.limits;
-    const cancel = this.deps.clock.after(helloTimeoutMs, () => {
-      this.#deadlines.delete(connection);
-      if (connection.state === 'awaiting-hello') {
-        connection.close(CloseCode.HelloTimeout, 'expected hello');
-      }
-    });
-    this.#deadlines.set(connection, cancel);
+    const { clock, limits } = this.deps;
+    this.#helloDeadlines.set(connection, clock.now() + limits.helloTimeoutMs);
     if (!handshake.negotiated) connection.greet();
     return connection;
   }
@@ -144,7 +160,8 @@ export class RealtimeNode implements ConnectionHost {
 
   /** Sends to one connection of this node. */
   sendTo(connection: Connection, outgoing: Outgoing): void {
-    connection.outbox.sendEncoded(...encoded(this.#publication(outgoing)));
+    const message = encodeMessage(undefined, this.#publication(outgoing));
+    connection.outbox.sendEncoded(message, message.length);
   }
 
   /** Ends connections, wherever they are. */
@@ -156,16 +173,29 @@ export class RealtimeNode implements ConnectionHost {
     return this.deps.broker.command({ kind: 'disconnect', target, code, reason });
   }
 
+  /** Ends sessions and keeps their tokens out, on every node. */
+  revoke(rule: RevocationRule): Promise<void> {
+    return this.deps.broker.command({ kind: 'revoke', rule });
+  }
+
+  /** Asks the room classes again what a user may, on every node. */
+  reauthorize(userId: string): Promise<void> {
+    return this.deps.broker.command({ kind: 'reauthorize', userId });
+  }
+
   /** Puts a connection into a room by the server's will; the client is told by `subscribed`. */
   async join(connection: Connection, room: string): Promise<void> {
+    connection.assignedRooms.add(room);
     if (connection.rooms.has(room)) return;
     await this.rooms.join(connection, room, (position: Position) => {
       connection.outbox.send({ type: 'subscribed', room, ...position });
+      return true;
     });
   }
 
   /** Takes a connection out of a room by the server's will; the client is told by `unsubscribed`. */
   leave(connection: Connection, room: string, reason?: string): void {
+    connection.assignedRooms.delete(room);
     if (!this.rooms.leave(connection, room)) return;
     connection.outbox.send({
       type: 'unsubscribed',
@@ -198,9 +228,9 @@ export class RealtimeNode implements ConnectionHost {
   // ConnectionHost: what a connection delegates to.
 
   async admit(connection: Connection, hello: HelloFrame | undefined): Promise<void> {
-    if (hello !== undefined) this.#clearDeadline(connection);
+    if (hello !== undefined) this.#helloDeadlines.delete(connection);
     await this.#admission.admit(connection, hello);
-    if (connection.state === 'open') this.#clearDeadline(connection);
+    if (connection.state === 'open') this.#helloDeadlines.delete(connection);
   }
 
   handles(event: string): boolean {
@@ -215,8 +245,13 @@ export class RealtimeNode implements ConnectionHost {
     return this.#subscriptions.handle(connection, frame);
   }
 
+  authenticate(connection: Connection, frame: AuthenticateFrame): Promise<void> {
+    return this.sessions.renew(connection, frame);
+  }
+
   ended(connection: Connection, code: number, reason: string): void {
-    this.#clearDeadline(connection);
+    this.sessions.end(connection);
+    this.#helloDeadlines.delete(connection);
     this.rooms.leaveAll(connection);
     this.hub.delete(connection);
     if (connection.wasOpen) {
@@ -233,34 +268,4 @@ export class RealtimeNode implements ConnectionHost {
       ...(except === undefined || except.length === 0 ? {} : { except }),
     };
   }
-
-  #obey(command: ControlCommand): void {
-    if (command.kind === 'disconnect') {
-      const { target, code, reason } = command;
-      for (const connection of this.#find(target)) connection.close(code, reason);
-      return;
-    }
-    const message = encoded(command.publication);
-    const receivers =
-      command.kind === 'to-all' ? this.hub.connections : this.hub.ofUser(command.userId);
-    for (const { outbox, user } of receivers) {
-      if (user !== undefined) outbox.sendEncoded(...message);
-    }
-  }
-
-  #find(target: { connectionId: string } | { userId: string }): Connection[] {
-    if ('userId' in target) return [...this.hub.ofUser(target.userId)];
-    const connection = this.hub.get(target.connectionId);
-    return connection === undefined ? [] : [connection];
-  }
-
-  #clearDeadline(connection: Connection): void {
-    this.#deadlines.get(connection)?.();
-    this.#deadlines.delete(connection);
-  }
-}
-
-function encoded(publication: Publication): [message: string, bytes: number] {
-  const message = encodeMessage(undefined, publication);
-  return [message, message.length];
 }

@@ -24,10 +24,13 @@ export interface Clock {
  *
  * R1 two calls give the same id with a probability below 2^-60.
  * R2 the id is 1 to 64 characters of `A-Z a-z 0-9 _ -`.
+ * R3 fractions are spread evenly over [0, 1).
  */
 export interface Random {
   /** A new name for a connection, message or epoch. */
   id(): string;
+  /** A number from 0 up to, not including, 1. To spread things in time; no secret. */
+  fraction(): number;
 }
 
 /**
@@ -85,8 +88,10 @@ export interface Handshake {
   readonly url: string;
   /** Request headers, names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Token that the handshake carried, if any. */
+  /** Token that the handshake carried, if any, and that nobody has looked at yet. */
   readonly token?: string;
+  /** Who it is, if the handshake has settled that already. */
+  readonly authentication?: Authentication;
   /** Whether a subprotocol was negotiated; then the connection has to say `hello`. */
   readonly negotiated: boolean;
 }
@@ -97,10 +102,23 @@ export interface RealtimeUser {
   readonly id: string;
 }
 
+/** What a verifier found out about credentials. */
+export interface Authentication {
+  readonly user: RealtimeUser;
+  /** When the credentials run out; milliseconds since 1970. Absent: never. */
+  readonly expiresAt?: number;
+  /** When they were issued; milliseconds since 1970. Absent: not known. */
+  readonly issuedAt?: number;
+  /** Name of the token (`jti`), to revoke it by. Absent: it has none. */
+  readonly tokenId?: string;
+  /** Whether nobody in particular is behind it: let in, but only to handlers marked `@Public()`. */
+  readonly isAnonymous?: boolean;
+}
+
 /**
  * Turns credentials into a user.
  *
- * V1 resolves to a user exactly if the credentials are good; to `undefined` if they are not.
+ * V1 resolves to an authentication exactly if the credentials are good; to `undefined` if they are not.
  * V2 rejects with a {@link RealtimeError} `forbidden` for somebody who is known but not welcome.
  * V3 any other rejection means that it could not be found out; the peer is not let in (fail closed)
  *    and told to come back.
@@ -108,7 +126,7 @@ export interface RealtimeUser {
  */
 export interface TokenVerifier {
   /** `token` is absent when the peer showed none; whether that is enough is the verifier's business. */
-  verify(token: string | undefined, handshake: Handshake): Promise<RealtimeUser | undefined>;
+  verify(token: string | undefined, handshake: Handshake): Promise<Authentication | undefined>;
 }
 
 /** A message on its way into a room. */
@@ -136,10 +154,35 @@ export interface PublishReceipt {
   readonly durability: Durability;
 }
 
+/** Which sessions are revoked. All given fields have to apply; a rule without any applies to none. */
+export interface RevocationRule {
+  /** Sessions of this user. */
+  readonly userId?: string;
+  /** This session: the id of its connection. */
+  readonly sessionId?: string;
+  /** Sessions that were authenticated by this token (`jti`). */
+  readonly tokenId?: string;
+  /**
+   * Sessions whose token was issued before this moment; milliseconds since 1970. Tokens that do not
+   * say when count as older.
+   */
+  readonly issuedBefore?: number;
+}
+
 /** Something every node has to do to its own connections. */
 export type ControlCommand =
   | { readonly kind: 'to-user'; readonly userId: string; readonly publication: Publication }
   | { readonly kind: 'to-all'; readonly publication: Publication }
+  | {
+      /** Ends sessions and keeps their tokens out. */
+      readonly kind: 'revoke';
+      readonly rule: RevocationRule;
+    }
+  | {
+      /** Asks the room classes again what a user may. */
+      readonly kind: 'reauthorize';
+      readonly userId: string;
+    }
   | {
       readonly kind: 'disconnect';
       readonly target: { readonly connectionId: string } | { readonly userId: string };
@@ -223,5 +266,5 @@ export interface Observer {
   /** Something of the application's or ours failed. `where` is a constant text, never wire input. */
   failed(where: string, error: unknown): void;
   /** Something was ignored on purpose. */
-  ignored(what: 'cancel-of-unknown-id' | 'message-for-unknown-room'): void;
+  ignored(what: 'cancel-of-unknown-id' | 'message-for-unknown-room' | 'revocation-forgotten'): void;
 }

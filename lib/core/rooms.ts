@@ -49,16 +49,17 @@ export class Rooms {
   }
 
   /**
-   * Puts a connection into a room. `announce` is called in the same turn in which the connection
-   * becomes a member, with the position after which it gets every message: none is missed or doubled.
+   * Puts a connection into a room. `admit` is called in the same turn in which the connection becomes
+   * a member, with the position after which it gets every message: none is missed or doubled. It may
+   * still say no.
    *
-   * @returns false if the connection ended meanwhile.
+   * @returns whether it became a member: false if `admit` said no or the connection ended meanwhile.
    * @throws what the broker's `subscribe` rejects with.
    */
   async join(
     connection: Member,
     name: string,
-    announce: (position: Position) => void,
+    admit: (position: Position) => boolean,
   ): Promise<boolean> {
     const room = this.#rooms.get(name) ?? this.#openRoom(name);
     room.joining += 1;
@@ -70,13 +71,13 @@ export class Rooms {
       throw error;
     }
     room.joining -= 1;
-    if (!connection.isLive) {
+    const { position } = room;
+    if (!connection.isLive || position === undefined || !admit(position)) {
       this.#releaseIfUnused(room);
       return false;
     }
     room.members.add(connection);
     connection.rooms.set(name, room);
-    if (room.position !== undefined) announce(room.position);
     return true;
   }
 

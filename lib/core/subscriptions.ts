@@ -9,10 +9,20 @@ import type { Connection } from './connection.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
 import type { CoreLimits } from './limits.js';
-import type { Observer, PublishReceipt, RealtimeUser, RoomDirectory, RoomRights } from './ports.js';
+import type {
+  Observer,
+  PublishDecision,
+  PublishReceipt,
+  RealtimeUser,
+  RoomDirectory,
+  RoomRights,
+} from './ports.js';
 import { judge } from './recovery.js';
 import type { RoomFrame, SubscribeWish } from './room-frame.js';
 import type { Rooms } from './rooms.js';
+
+/** How often a right is asked for anew when it changes while it is being asked for. */
+const MAX_ASKS = 3;
 
 /** Puts a publication of a connection into a room. */
 export type Publish = (
@@ -43,26 +53,58 @@ export class Subscriptions {
   }
 
   async #subscribe(connection: Connection, wish: SubscribeWish): Promise<void> {
-    const { user, rights } = this.#rights(connection, wish.room);
-    if (!(await rights.canSubscribe(user))) throw forbidden();
-    if (!connection.rooms.has(wish.room) && connection.rooms.size >= this.limits.rooms) {
-      const message = `expected at most ${String(this.limits.rooms)} rooms`;
-      throw new RealtimeError(ErrorCode.TooManyRooms, message);
+    const { room } = wish;
+    for (let asked = 0; asked < MAX_ASKS; asked += 1) {
+      const version = connection.rightsVersion;
+      const { user, rights } = this.#rights(connection, room);
+      if (!(await rights.canSubscribe(user))) throw forbidden();
+      if (!connection.rooms.has(room) && connection.rooms.size >= this.limits.rooms) {
+        const message = `expected at most ${String(this.limits.rooms)} rooms`;
+        throw new RealtimeError(ErrorCode.TooManyRooms, message);
+      }
+      const joined = await this.rooms.join(connection, room, (top) => {
+        if (connection.rightsVersion !== version) return false;
+        announce(connection, wish, top);
+        return true;
+      });
+      if (joined || !connection.isLive) return;
     }
-    await this.rooms.join(connection, wish.room, (top) => {
-      announce(connection, wish, top);
-    });
+    throw forbidden();
+  }
+
+  /** Asks again about every room the client chose, and takes it out of those it may no longer be in. */
+  async reauthorize(connection: Connection): Promise<void> {
+    const version = connection.changeRights();
+    for (const room of [...connection.rooms.keys()]) {
+      if (connection.assignedRooms.has(room)) continue;
+      const isAllowed = await this.#isAllowed(connection, room);
+      // A later change asks again itself; what we have heard is older than its answer.
+      if (connection.rightsVersion !== version) return;
+      if (isAllowed || !this.rooms.leave(connection, room)) continue;
+      connection.outbox.send({ type: 'unsubscribed', room, reason: ErrorCode.Forbidden });
+    }
+  }
+
+  async #isAllowed(connection: Connection, room: string): Promise<boolean> {
+    try {
+      const { user, rights } = this.#rights(connection, room);
+      return await rights.canSubscribe(user);
+    } catch (error) {
+      // Fail closed: rights that cannot be found out are none.
+      if (!(error instanceof RealtimeError)) this.observer.failed('reauthorize', error);
+      return false;
+    }
   }
 
   #unsubscribe(connection: Connection, { id, room }: UnsubscribeFrame): void {
+    connection.assignedRooms.delete(room);
     this.rooms.leave(connection, room);
     connection.outbox.send({ type: 'unsubscribed', id, room });
   }
 
   async #publish(connection: Connection, frame: PublishFrame<Payload>): Promise<void> {
     const { id, room, event } = frame;
-    const { user, rights } = this.#rights(connection, room);
-    const decision = await rights.decidePublish(user, event, frame.payload);
+    const decision = await this.#decidePublish(connection, frame);
     if (!decision.allowed) {
       const { code, message, details } = decision;
       throw new RealtimeError(code, message, details === undefined ? {} : { details });
@@ -70,6 +112,20 @@ export class Subscriptions {
     const { position, durability } = await this.publish(room, event, decision.payload);
     if (id === undefined) return;
     connection.outbox.send({ type: 'published', id, ...position, durability });
+  }
+
+  /** A decision that no change of rights has overtaken. */
+  async #decidePublish(
+    connection: Connection,
+    { room, event, payload }: PublishFrame<Payload>,
+  ): Promise<PublishDecision> {
+    for (let asked = 0; asked < MAX_ASKS; asked += 1) {
+      const version = connection.rightsVersion;
+      const { user, rights } = this.#rights(connection, room);
+      const decision = await rights.decidePublish(user, event, payload);
+      if (connection.rightsVersion === version) return decision;
+    }
+    throw forbidden();
   }
 
   #rights(connection: Connection, room: string): { user: RealtimeUser; rights: RoomRights } {

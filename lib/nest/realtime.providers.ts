@@ -1,6 +1,7 @@
 import type { Provider } from '@nestjs/common';
 
 import {
+  DEFAULT_SESSION_OPTIONS,
   RealtimeNode,
   type Broker,
   type Clock,
@@ -65,6 +66,7 @@ export const realtimeProviders: Provider[] = [
       new RealtimeNode({
         limits,
         heartbeat,
+        sessions: DEFAULT_SESSION_OPTIONS,
         concurrency: handlers.concurrency,
         broker,
         verifier,

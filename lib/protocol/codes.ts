@@ -127,7 +127,8 @@ const HTTP_MIRROR: ReadonlyMap<number, CloseAction> = new Map([
 export function closeAction(code: number): CloseAction {
   if (code === 1000) return 'stop';
   if (code === 1001 || code === 1012) return 'reconnect-now';
-  if (code < 4000 || code > 4499) return 'reconnect';
+  // The positive form on purpose: NaN, or no code at all, explains nothing either.
+  if (!(code >= 4000 && code <= 4499)) return 'reconnect';
   if (code < 4100) return 'reconnect-now';
   if (code < 4200) return 'reconnect';
   if (code < 4300) return 'refresh';

@@ -65,6 +65,13 @@ export interface PingFrame {
   readonly id?: string;
 }
 
+/** Shows fresh credentials for the user who is connected already. */
+export interface AuthenticateFrame {
+  readonly type: 'authenticate';
+  readonly id: string;
+  readonly token: string;
+}
+
 /** What a client may send. */
 export type ClientFrame<P = unknown> =
   | HelloFrame
@@ -73,6 +80,7 @@ export type ClientFrame<P = unknown> =
   | PublishFrame<P>
   | RequestFrame<P>
   | CancelFrame
+  | AuthenticateFrame
   | PingFrame;
 
 /** The connection is open. Nothing is handled before this frame was sent. */
@@ -193,6 +201,20 @@ export interface PublishedFrame extends Position {
 /** What an acknowledgement survives: this process, the loss of a node, the loss of the store's primary. */
 export type Durability = 'memory' | 'redis' | 'replicated';
 
+/** Fresh credentials are wanted: after `withinMs` milliseconds the connection closes with 4401. */
+export interface AuthenticateRequestFrame {
+  readonly type: 'authenticate';
+  readonly withinMs: number;
+}
+
+/** The fresh credentials were accepted. */
+export interface AuthenticatedFrame {
+  readonly type: 'authenticated';
+  readonly id: string;
+  /** When they run out; milliseconds since 1970. Absent: never. */
+  readonly expiresAt?: number;
+}
+
 /** The server will close this connection; reconnect between `afterMs` and `afterMs + windowMs` from now. */
 export interface GoingAwayFrame {
   readonly type: 'going-away';
@@ -219,5 +241,7 @@ export type ServerFrame<P = unknown> =
   | CompleteFrame
   | ErrorFrame
   | PublishedFrame
+  | AuthenticateRequestFrame
+  | AuthenticatedFrame
   | GoingAwayFrame
   | PongFrame;

@@ -65,6 +65,8 @@ export const serverFrameRules: FrameRules = new Map([
     ],
   ],
   ['published', [must('id', id), ...at, must('durability', anyText)]],
+  ['authenticate', [must('withinMs', count)]],
+  ['authenticated', [must('id', id), may('expiresAt', count)]],
   ['going-away', [must('afterMs', count), must('windowMs', count)]],
   ['pong', [may('id', id)]],
 ]);

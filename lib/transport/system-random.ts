@@ -13,6 +13,10 @@ export class SystemRandom implements Random {
   #pool = Buffer.alloc(0);
   #next = 0;
 
+  fraction(): number {
+    return Math.random();
+  }
+
   id(): string {
     if (this.#next >= this.#pool.length) {
       this.#pool = randomBytes(ID_BYTES * POOL_IDS);

@@ -1,18 +1,23 @@
-import type { Handshake, Random, RealtimeUser, TokenVerifier } from '../../core/index.js';
+import type { Authentication, Handshake, Random, TokenVerifier } from '../../core/index.js';
 import type { RealtimeAuthOptions } from '../options/realtime-options.interface.js';
 
 /** Asks the function of `realtime.auth.verify`. Nobody gets in without a token. */
 export class FunctionTokenVerifier implements TokenVerifier {
   constructor(private readonly options: RealtimeAuthOptions) {}
 
-  async verify(token: string | undefined, handshake: Handshake): Promise<RealtimeUser | undefined> {
+  async verify(
+    token: string | undefined,
+    handshake: Handshake,
+  ): Promise<Authentication | undefined> {
     if (token === undefined) return undefined;
-    const user = (await this.options.verify(token, handshake)) ?? undefined;
-    if (user === undefined) return undefined;
-    if (typeof user.id !== 'string' || user.id === '') {
+    const found = (await this.options.verify(token, handshake)) ?? undefined;
+    if (found === undefined) return undefined;
+    const authentication = 'user' in found ? found : { user: found };
+    const { id } = authentication.user;
+    if (typeof id !== 'string' || id === '') {
       throw new TypeError('realtime.auth.verify: expected a user whose id is a non-empty string');
     }
-    return user;
+    return authentication;
   }
 }
 
@@ -20,7 +25,7 @@ export class FunctionTokenVerifier implements TokenVerifier {
 export class AnonymousTokenVerifier implements TokenVerifier {
   constructor(private readonly random: Random) {}
 
-  verify(): Promise<RealtimeUser> {
-    return Promise.resolve({ id: `anonymous:${this.random.id()}` });
+  verify(): Promise<Authentication> {
+    return Promise.resolve({ user: { id: `anonymous:${this.random.id()}` } });
   }
 }

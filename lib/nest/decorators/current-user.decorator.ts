@@ -7,11 +7,10 @@ import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
  */
 export const CurrentUser = createParamDecorator(
   (property: string | undefined, context: ExecutionContext): unknown => {
-    const { user } = (
+    const { user } =
       context.getType() === 'ws'
         ? context.switchToWs().getClient<{ user?: object }>()
-        : context.switchToHttp().getRequest<{ user?: object }>()
-    );
+        : context.switchToHttp().getRequest<{ user?: object }>();
     return property === undefined
       ? user
       : (user as Record<string, unknown> | undefined)?.[property];

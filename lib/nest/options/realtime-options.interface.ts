@@ -2,8 +2,11 @@ import type { Server } from 'node:http';
 
 import type { WebSocketAdapter } from '@nestjs/common';
 
-import type { CoreLimits, Handshake, RealtimeUser } from '../../core/index.js';
+import type { Authentication, CoreLimits, Handshake, RealtimeUser } from '../../core/index.js';
 import type { HeartbeatOptions, TransportLimits } from '../../transport/index.js';
+
+/** What a verify function may give: a user, a user with the life of the credentials, or nobody. */
+export type VerifiedUser = RealtimeUser | Authentication | null | undefined;
 
 /** How tokens become users. */
 export interface RealtimeAuthOptions {
@@ -11,11 +14,11 @@ export interface RealtimeAuthOptions {
    * Turns a token into a user: resolves to one with an `id` that is stable and unique if the token is
    * good, to `undefined` or `null` if it is not. A throw means "could not find out": the client is not
    * let in and told to come back. May take 5 s (`limits.admissionTimeoutMs`).
+   *
+   * Returns `{ user, expiresAt, issuedAt, tokenId }` instead where the credentials run out or can be
+   * revoked one by one.
    */
-  readonly verify: (
-    token: string,
-    handshake: Handshake,
-  ) => RealtimeUser | null | undefined | Promise<RealtimeUser | null | undefined>;
+  readonly verify: (token: string, handshake: Handshake) => VerifiedUser | Promise<VerifiedUser>;
 }
 
 /** How requests are handled. */

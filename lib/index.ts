@@ -1,5 +1,6 @@
 export {
   RealtimeError,
+  type Authentication,
   type Broker,
   type BrokerListener,
   type Clock,
@@ -11,6 +12,9 @@ export {
   type Random,
   type RealtimeErrorOptions,
   type RealtimeUser,
+  type RevocationRule,
+  type Session,
+  type SessionOptions,
   type StoredPublication,
   type TokenVerifier,
 } from './core/index.js';
@@ -25,3 +29,4 @@ export {
   type Durability,
   type Position,
 } from './protocol/index.js';
+export type { AllowedOrigins, TrustProxy } from './transport/index.js';

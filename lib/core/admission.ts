@@ -35,11 +35,11 @@ export class Admission {
   /** Lets the peer in or closes it. Never rejects. */
   async admit(connection: Connection, hello: HelloFrame | undefined): Promise<void> {
     try {
-      const token = hello?.token ?? connection.handshake.token;
+      const token = hello?.token;
       const authentication = await this.#authenticate(connection, token);
       if (!connection.isLive) return;
       if (authentication === undefined) {
-        this.#turnAway(connection, hello, token);
+        this.#turnAway(connection, hello);
         return;
       }
       if (!this.#beginSession(connection, authentication)) return;
@@ -88,13 +88,9 @@ export class Admission {
     });
   }
 
-  /** A plain connection without a token may still say `hello` with one; everyone else had their chance. */
-  #turnAway(
-    connection: Connection,
-    hello: HelloFrame | undefined,
-    token: string | undefined,
-  ): void {
-    if (hello === undefined && token === undefined) connection.expectHello();
+  /** A plain connection may still say `hello` with a token; everyone else had their chance. */
+  #turnAway(connection: Connection, hello: HelloFrame | undefined): void {
+    if (hello === undefined) connection.expectHello();
     else connection.close(CloseCode.Unauthorized, 'invalid credentials');
   }
 

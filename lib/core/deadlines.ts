@@ -34,7 +34,7 @@ export class Deadlines<T> {
   /** Sets an item's moment, in the clock's milliseconds; replaces an earlier one. */
   set(item: T, atMs: number): void {
     this.delete(item);
-    if (this.#cancel === undefined) this.#startTicking();
+    if (!this.#isTicking) this.#startTicking();
     const slot = Math.max(Math.ceil(atMs / GRAIN_MS), this.#looked + 1);
     const deadline = { item, slot };
     this.#items.set(item, deadline);
@@ -52,6 +52,10 @@ export class Deadlines<T> {
     slotmates?.delete(deadline);
     if (slotmates?.size === 0) this.#slots.delete(deadline.slot);
     if (this.#items.size === 0) this.#stopTicking();
+  }
+
+  get #isTicking(): boolean {
+    return this.#cancel !== undefined;
   }
 
   #startTicking(): void {
@@ -76,7 +80,7 @@ export class Deadlines<T> {
     for (const slot of this.#slotsUpTo(now)) this.#expire(slot);
     this.#looked = now;
     // The callbacks may have emptied it, or filled it anew and started the ticking themselves.
-    if (this.#items.size > 0 && this.#cancel === undefined) this.#schedule();
+    if (this.#items.size > 0 && !this.#isTicking) this.#schedule();
   }
 
   /** Slots between the last look and now; after a long sleep it is cheaper to ask which there are. */

@@ -1,5 +1,6 @@
 export type { ConnectionHooks } from './admission.js';
 export { Connection, type ConnectionState } from './connection.js';
+export { withDeadline } from './deadline.js';
 export { RealtimeError, type RealtimeErrorOptions } from './errors.js';
 export { DEFAULT_LIMITS, type CoreLimits } from './limits.js';
 export { RealtimeNode, type Application, type NodeDependencies, type Outgoing } from './node.js';

@@ -88,8 +88,6 @@ export interface Handshake {
   readonly url: string;
   /** Request headers, names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Token that the handshake carried, if any, and that nobody has looked at yet. */
-  readonly token?: string;
   /** Who it is, if the handshake has settled that already. */
   readonly authentication?: Authentication;
   /** Whether a subprotocol was negotiated; then the connection has to say `hello`. */
@@ -246,6 +244,8 @@ export type PublishDecision =
  * P2 a rejection means no.
  */
 export interface RoomRights {
+  /** Whether sessions that are anonymous may be here at all. */
+  readonly isPublic: boolean;
   /** Whether this user may get the room's messages. */
   canSubscribe(user: RealtimeUser): Promise<boolean>;
   /** Whether this user may put this into the room, and what exactly. */

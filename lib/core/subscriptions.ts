@@ -133,9 +133,13 @@ export class Subscriptions {
     if (rights === undefined) {
       throw new RealtimeError(ErrorCode.UnknownRoom, 'no room class declares this room');
     }
-    // Frames are handled only after admission, which sets the user.
-    if (connection.user === undefined) throw forbidden();
-    return { user: connection.user, rights };
+    // Frames are handled only after admission, which begins the session.
+    const { session } = connection;
+    if (session === undefined) throw forbidden();
+    if (session.isAnonymous === true && !rights.isPublic) {
+      throw new RealtimeError(ErrorCode.Unauthorized, 'the room is not public');
+    }
+    return { user: session.user, rights };
   }
 
   #known(what: string, error: unknown): RealtimeError {

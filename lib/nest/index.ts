@@ -1,5 +1,10 @@
+export type { JwtClaims, JwtOptions } from './auth/jwt-options.interface.js';
+export { SessionService } from './auth/session.service.js';
+export { TokenAuthGuard } from './auth/token-auth.guard.js';
+export type { TokenSourceOptions } from './auth/token-sources.js';
 export { RealtimeConnection } from './connection/realtime-connection.js';
 export { CurrentUser } from './decorators/current-user.decorator.js';
+export { Public } from './decorators/public.decorator.js';
 export { RealtimeGateway } from './decorators/realtime-gateway.decorator.js';
 export { RequestSignal } from './decorators/request-signal.decorator.js';
 export type { OnRealtimeConnect } from './gateways/on-realtime-connect.interface.js';
@@ -7,10 +12,12 @@ export { RealtimeOptionsError } from './options/option-rules.js';
 export type {
   RealtimeAuthOptions,
   RealtimeHandlerOptions,
+  RealtimeLimits,
   RealtimeModuleOptions,
   RealtimeOptionsFactory,
   RealtimeShutdownOptions,
   ResolvedRealtimeOptions,
+  VerifiedUser,
 } from './options/realtime-options.interface.js';
 export { RealtimeModule } from './realtime.module.js';
 export {

@@ -12,7 +12,8 @@ import { AbstractWsAdapter } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 
 import { RealtimeNode, type Clock } from '../core/index.js';
-import { UpgradeRouter, WsServer } from '../transport/index.js';
+import { UpgradeRouter, watchFirstHeaders, WsServer } from '../transport/index.js';
+import { NestUpgradeGate } from './auth/nest-upgrade-gate.js';
 import { RealtimeConnection } from './connection/realtime-connection.js';
 import { REALTIME_SERVER_KEY } from './decorators/realtime-gateway.decorator.js';
 import { GatewayExplorer } from './gateways/gateway-explorer.js';
@@ -36,12 +37,14 @@ export class RealtimeAdapter extends AbstractWsAdapter {
   #router: UpgradeRouter | undefined;
   #fallback: WebSocketAdapter | undefined;
   #hooksContained = false;
+  #endWatch: (() => void) | undefined;
 
   constructor(
     private readonly host: HttpAdapterHost,
     @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
-    @Inject(REALTIME_CLOCK) clock: Clock,
+    @Inject(REALTIME_CLOCK) private readonly clock: Clock,
     node: RealtimeNode,
+    gate: NestUpgradeGate,
     private readonly explorer: GatewayExplorer,
     private readonly application: RealtimeApplication,
     private readonly rooms: RoomService,
@@ -51,6 +54,7 @@ export class RealtimeAdapter extends AbstractWsAdapter {
       limits: options.limits,
       heartbeat: options.heartbeat,
       clock,
+      gate,
     });
   }
 
@@ -64,6 +68,7 @@ export class RealtimeAdapter extends AbstractWsAdapter {
     this.#router = new UpgradeRouter(server, this.options.path, (request, socket, head) => {
       this.#server.upgrade(request, socket, head);
     });
+    this.#endWatch = watchFirstHeaders(server, this.clock, this.options.limits.firstHeadersMs);
     this.#fallback = this.options.fallbackAdapter?.(server);
   }
 
@@ -118,6 +123,7 @@ export class RealtimeAdapter extends AbstractWsAdapter {
   override async dispose(): Promise<void> {
     await this.#server.close(this.options.shutdown.graceMs);
     await this.#hooks.idle();
+    this.#endWatch?.();
     this.#router?.detach();
     await (this.#fallback as { dispose?(): Promise<void> } | undefined)?.dispose?.();
   }

@@ -10,9 +10,13 @@ import {
 import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
 
 import { RealtimeNode, type Broker } from '../core/index.js';
+import { NestUpgradeGate } from './auth/nest-upgrade-gate.js';
+import { SessionService } from './auth/session.service.js';
+import { TokenAuthGuard } from './auth/token-auth.guard.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
 import { GatewayExplorer } from './gateways/gateway-explorer.js';
 import { RealtimeApplication } from './gateways/realtime-application.js';
+import { insecurities } from './options/insecurities.js';
 import type {
   RealtimeModuleOptions,
   ResolvedRealtimeOptions,
@@ -24,7 +28,7 @@ import {
   OPTIONS_TYPE,
 } from './realtime.module-definition.js';
 import { realtimeProviders } from './realtime.providers.js';
-import { REALTIME_BROKER, REALTIME_OPTIONS } from './realtime.tokens.js';
+import { REALTIME_BROKER, REALTIME_OPTIONS, REALTIME_TOKEN_VERIFIER } from './realtime.tokens.js';
 import { RoomRegistry } from './rooms/room-registry.js';
 import { RoomService } from './rooms/room.service.js';
 
@@ -40,10 +44,13 @@ import { RoomService } from './rooms/room.service.js';
     GatewayExplorer,
     RealtimeApplication,
     RealtimeAdapter,
+    NestUpgradeGate,
     RoomRegistry,
     RoomService,
+    SessionService,
+    TokenAuthGuard,
   ],
-  exports: [RoomService],
+  exports: [RoomService, SessionService, TokenAuthGuard, REALTIME_TOKEN_VERIFIER, REALTIME_OPTIONS],
 })
 export class RealtimeModule
   extends ConfigurableModuleClass
@@ -89,9 +96,7 @@ export class RealtimeModule
         'RealtimeModule: app.useWebSocketAdapter() replaced the adapter that RealtimeModule had installed. Remove that call; for gateways that need the other adapter, pass it as realtime.fallbackAdapter.',
       );
     }
-    if (this.options.auth === undefined) {
-      this.#logger.warn('realtime.auth is not set: every client is let in as an anonymous user');
-    }
+    for (const warning of insecurities(this.options)) this.#logger.warn(warning);
     this.explorer.report(this.#logger, this.rooms.size);
     await this.node.start();
     // Gateways have done it already; an application may have rooms only.

@@ -1,7 +1,7 @@
 import type { Provider } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
 
 import {
-  DEFAULT_SESSION_OPTIONS,
   RealtimeNode,
   type Broker,
   type Clock,
@@ -11,7 +11,7 @@ import {
 } from '../core/index.js';
 import { MemoryBroker } from '../memory/index.js';
 import { SystemClock, SystemRandom } from '../transport/index.js';
-import { AnonymousTokenVerifier, FunctionTokenVerifier } from './auth/token-verifier.js';
+import { makeTokenVerifier } from './auth/make-token-verifier.js';
 import { RealtimeApplication } from './gateways/realtime-application.js';
 import { NestObserver } from './nest-observer.js';
 import type {
@@ -47,14 +47,13 @@ export const realtimeProviders: Provider[] = [
   },
   {
     provide: REALTIME_TOKEN_VERIFIER,
-    useFactory: ({ auth }: ResolvedRealtimeOptions, random: Random): TokenVerifier =>
-      auth === undefined ? new AnonymousTokenVerifier(random) : new FunctionTokenVerifier(auth),
-    inject: [REALTIME_OPTIONS, REALTIME_RANDOM],
+    useFactory: makeTokenVerifier,
+    inject: [REALTIME_OPTIONS, REALTIME_CLOCK, REALTIME_RANDOM, ModuleRef],
   },
   {
     provide: RealtimeNode,
     useFactory: (
-      { limits, heartbeat, handlers }: ResolvedRealtimeOptions,
+      { limits, heartbeat, handlers, sessions }: ResolvedRealtimeOptions,
       broker: Broker,
       verifier: TokenVerifier,
       clock: Clock,
@@ -66,7 +65,7 @@ export const realtimeProviders: Provider[] = [
       new RealtimeNode({
         limits,
         heartbeat,
-        sessions: DEFAULT_SESSION_OPTIONS,
+        sessions,
         concurrency: handlers.concurrency,
         broker,
         verifier,

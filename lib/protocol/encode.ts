@@ -12,8 +12,9 @@ export interface EncodedPayload {
 
 /** The text of a frame for a client; a payload's text goes in as it is, not parsed, not serialised. */
 export function encodeServerFrame(frame: ServerFrame<EncodedPayload>): string {
-  if (!('payload' in frame) || frame.payload === undefined) return JSON.stringify(frame);
-  const { payload, ...envelope } = frame;
+  // The assertion: most frames have no payload, and plain JavaScript may say `payload: undefined`.
+  const { payload, ...envelope } = frame as typeof frame & { payload?: EncodedPayload | undefined };
+  if (payload === undefined) return JSON.stringify(envelope);
   // The envelope always has at least its type, so the comma is right.
   return `${JSON.stringify(envelope).slice(0, -1)},"payload":${payload.text}}`;
 }

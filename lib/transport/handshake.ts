@@ -1,19 +1,24 @@
 import type { IncomingMessage } from 'node:http';
 
-import type { Handshake } from '../core/index.js';
+import type { Authentication, Handshake } from '../core/index.js';
 
-const BEARER = /^bearer +(\S+)$/i;
+/** What was found out about a request before it is upgraded. */
+export interface Grant {
+  /** Address of the client. */
+  readonly ip: string;
+  /** The request's URL, without anything secret. */
+  readonly url: string;
+  /** Who it is, if the handshake said so. */
+  readonly authentication?: Authentication;
+}
 
 /** What the core gets to know of an upgrade request. Nothing of the request itself is kept but its headers. */
-export function readHandshake(request: IncomingMessage, negotiated: boolean): Handshake {
-  const token = BEARER.exec(request.headers.authorization ?? '')?.[1];
-  return {
-    ip: request.socket.remoteAddress ?? '',
-    url: request.url ?? '/',
-    headers: request.headers,
-    negotiated,
-    ...(token === undefined ? {} : { token }),
-  };
+export function handshakeOf(
+  request: IncomingMessage,
+  grant: Grant,
+  negotiated: boolean,
+): Handshake {
+  return { ...grant, headers: request.headers, negotiated };
 }
 
 /** The path of a request, without its query. A trailing slash makes no difference. */

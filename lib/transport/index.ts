@@ -1,6 +1,12 @@
 export { DEFAULT_HEARTBEAT, type HeartbeatOptions } from './heartbeat.js';
+export { clientAddress, type ClientAddress, type TrustProxy } from './client-address.js';
+export { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from './connection-limits.js';
+export type { Grant } from './handshake.js';
+export { watchFirstHeaders } from './header-deadline.js';
+export type { HttpRefusal } from './http-refusal.js';
 export { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.js';
 export { SystemClock } from './system-clock.js';
 export { SystemRandom } from './system-random.js';
 export { UpgradeRouter } from './upgrade-router.js';
-export { WsServer, type Accept, type WsServerOptions } from './ws-server.js';
+export { isAnchored, isOriginAllowed, type AllowedOrigins } from './origin.js';
+export { WsServer, type Accept, type UpgradeGate, type WsServerOptions } from './ws-server.js';

@@ -3,19 +3,30 @@ import type { Duplex } from 'node:stream';
 
 import { WebSocketServer, type WebSocket } from 'ws';
 
+import { cutCloseReason } from './close-reason.js';
+import { ConnectionLimits, type AdmissionLimits } from './connection-limits.js';
 import type { Clock, Handshake, Transport, TransportListener } from '../core/index.js';
 import { CloseCode, negotiate, SUBPROTOCOLS } from '../protocol/index.js';
-import { readHandshake } from './handshake.js';
+import { handshakeOf, type Grant } from './handshake.js';
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
-import { refuseUpgrade } from './http-refusal.js';
+import { refuseUpgrade, type HttpRefusal } from './http-refusal.js';
 import { wsOptions, type TransportLimits } from './limits.js';
 import { WsTransport } from './ws-transport.js';
 
+/** Decides whether a request is upgraded. */
+export interface UpgradeGate {
+  /** Address of the client, as far as proxies are trusted. Has to be cheap. */
+  addressOf(request: IncomingMessage): string;
+  /** Lets a request through or says why not. Never rejects. */
+  decide(request: IncomingMessage, ip: string): Promise<Grant | HttpRefusal>;
+}
+
 /** What the server is made of. */
 export interface WsServerOptions {
-  readonly limits: TransportLimits;
+  readonly limits: TransportLimits & AdmissionLimits;
   readonly heartbeat: HeartbeatOptions;
   readonly clock: Clock;
+  readonly gate: UpgradeGate;
 }
 
 /** Takes a new peer; see `RealtimeNode.accept`. */
@@ -24,6 +35,19 @@ export type Accept = (transport: Transport, handshake: Handshake) => TransportLi
 /** Seconds after which a client that met a server shutting down should try again. */
 const RETRY_AFTER_SECONDS = 1;
 
+const SHUTTING_DOWN: HttpRefusal = {
+  status: 503,
+  code: 'unavailable',
+  message: 'the server is shutting down',
+  retryAfterSeconds: RETRY_AFTER_SECONDS,
+};
+
+/** Refusals that a client which speaks our protocol is told by a close: browsers hide HTTP statuses. */
+const CLOSE_BY_STATUS: ReadonlyMap<number, CloseCode> = new Map([
+  [401, CloseCode.Unauthorized],
+  [403, CloseCode.Forbidden],
+]);
+
 const ignoreError = (): void => undefined;
 
 /** Turns upgrade requests into connections. Knows nothing of paths: see {@link UpgradeRouter}. */
@@ -31,6 +55,7 @@ export class WsServer {
   readonly #server: WebSocketServer;
   readonly #heartbeat: Heartbeat;
   readonly #transports = new Set<WsTransport>();
+  readonly #limits: ConnectionLimits;
   #accepting = true;
   #emptied: (() => void) | undefined;
 
@@ -39,6 +64,7 @@ export class WsServer {
     private readonly options: WsServerOptions,
   ) {
     this.#heartbeat = new Heartbeat(options.clock, options.heartbeat);
+    this.#limits = new ConnectionLimits(options.clock, options.limits);
     this.#server = new WebSocketServer({
       ...wsOptions(options.limits),
       handleProtocols: (offered) => {
@@ -57,17 +83,45 @@ export class WsServer {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     // A peer that resets while we work would otherwise end the process (CVE-2022-41940).
     socket.on('error', ignoreError);
-    if (!this.#accepting) {
-      refuseUpgrade(socket, {
-        status: 503,
-        code: 'unavailable',
-        message: 'the server is shutting down',
-        retryAfterSeconds: RETRY_AFTER_SECONDS,
-      });
+    const ip = this.options.gate.addressOf(request);
+    const refusal = this.#accepting ? this.#limits.enter(ip) : SHUTTING_DOWN;
+    if (refusal !== undefined) {
+      refuseUpgrade(socket, refusal);
+      return;
+    }
+    socket.once('close', () => {
+      this.#limits.left(ip);
+    });
+    void this.#decide(request, socket, head, ip);
+  }
+
+  async #decide(request: IncomingMessage, socket: Duplex, head: Buffer, ip: string): Promise<void> {
+    const decision = await this.options.gate.decide(request, ip);
+    this.#limits.settled();
+    // The peer may have gone while we were asking.
+    if (socket.destroyed) return;
+    if (!this.#accepting) refuseUpgrade(socket, SHUTTING_DOWN);
+    else if (!('status' in decision)) this.#upgrade(request, socket, head, decision);
+    else this.#refuse(request, socket, head, decision);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, grant: Grant): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#open(webSocket, request, socket, grant);
+    });
+  }
+
+  #refuse(request: IncomingMessage, socket: Duplex, head: Buffer, refusal: HttpRefusal): void {
+    const code = CLOSE_BY_STATUS.get(refusal.status);
+    const offered = request.headers['sec-websocket-protocol'] ?? '';
+    const speaksOurs = SUBPROTOCOLS.some((name) => offered.includes(name));
+    if (code === undefined || !speaksOurs) {
+      refuseUpgrade(socket, refusal);
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, request, socket);
+      webSocket.on('error', ignoreError);
+      webSocket.close(code, cutCloseReason(refusal.message));
     });
   }
 
@@ -94,7 +148,7 @@ export class WsServer {
     this.#server.close();
   }
 
-  #open(webSocket: WebSocket, request: IncomingMessage, socket: Duplex): void {
+  #open(webSocket: WebSocket, request: IncomingMessage, socket: Duplex, grant: Grant): void {
     const offered = request.headers['sec-websocket-protocol'] !== undefined;
     const negotiated = SUBPROTOCOLS.includes(webSocket.protocol);
     if (offered && !negotiated) {
@@ -108,7 +162,7 @@ export class WsServer {
       this.#transports.delete(transport);
       if (this.#transports.size === 0) this.#emptied?.();
     });
-    const listener = this.accept(transport, readHandshake(request, negotiated));
+    const listener = this.accept(transport, handshakeOf(request, grant, negotiated));
     transport.attach(listener, socket, this.#heartbeat);
   }
 }

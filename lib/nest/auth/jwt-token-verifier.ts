@@ -62,7 +62,7 @@ export class JwtTokenVerifier implements TokenVerifier {
     if (key === undefined) return undefined;
     try {
       const verified = await verifyWith(jose, token, key, this.#verifyOptions);
-      return verified as JwtClaims;
+      return verified;
     } catch (error) {
       if (isRefusal(jose, error)) return undefined;
       throw error;

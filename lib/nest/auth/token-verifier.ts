@@ -1,16 +1,18 @@
+import type { ModuleRef } from '@nestjs/core';
+
 import type { Authentication, Handshake, Random, TokenVerifier } from '../../core/index.js';
 import type { RealtimeAuthOptions } from '../options/realtime-options.interface.js';
 
-/** Asks the function of `realtime.auth.verify`. Nobody gets in without a token. */
+/** Asks the function of `realtime.auth.verify`. */
 export class FunctionTokenVerifier implements TokenVerifier {
-  constructor(private readonly options: RealtimeAuthOptions) {}
+  constructor(private readonly ask: NonNullable<RealtimeAuthOptions['verify']>) {}
 
   async verify(
     token: string | undefined,
     handshake: Handshake,
   ): Promise<Authentication | undefined> {
     if (token === undefined) return undefined;
-    const found = (await this.options.verify(token, handshake)) ?? undefined;
+    const found = (await this.ask(token, handshake)) ?? undefined;
     if (found === undefined) return undefined;
     const authentication = 'user' in found ? found : { user: found };
     const { id } = authentication.user;
@@ -21,11 +23,54 @@ export class FunctionTokenVerifier implements TokenVerifier {
   }
 }
 
-/** Lets everybody in, each under an id of its own. Used when `realtime.auth` is absent. */
-export class AnonymousTokenVerifier implements TokenVerifier {
-  constructor(private readonly random: Random) {}
+/** Asks a provider of the application. Looked up on first use: the module is made before it. */
+export class ProviderTokenVerifier implements TokenVerifier {
+  #verifier: TokenVerifier | undefined;
 
-  verify(): Promise<Authentication> {
-    return Promise.resolve({ user: { id: `anonymous:${this.random.id()}` } });
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly type: NonNullable<RealtimeAuthOptions['verifier']>,
+  ) {}
+
+  async verify(
+    token: string | undefined,
+    handshake: Handshake,
+  ): Promise<Authentication | undefined> {
+    this.#verifier ??= this.moduleRef.get<TokenVerifier>(this.type, { strict: false });
+    return this.#verifier.verify(token, handshake);
+  }
+}
+
+/** Nobody: for applications whose own guards authenticate during the upgrade. */
+export class NoTokenVerifier implements TokenVerifier {
+  verify(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+}
+
+/**
+ * Lets everybody in who shows no token, each under an id of its own. With `auth.allowAnonymous` a
+ * token that is shown has to be good all the same.
+ */
+export class AnonymousTokenVerifier implements TokenVerifier {
+  /**
+   * @param inner verifies tokens that are shown; absent: they are not looked at.
+   */
+  constructor(
+    private readonly random: Random,
+    private readonly inner?: TokenVerifier,
+  ) {}
+
+  async verify(
+    token: string | undefined,
+    handshake: Handshake,
+  ): Promise<Authentication | undefined> {
+    if (this.inner === undefined) return { user: this.#user() };
+    if (token !== undefined) return this.inner.verify(token, handshake);
+    return { user: this.#user(), isAnonymous: true };
+  }
+
+  #user(): { readonly id: string } {
+    return { id: `anonymous:${this.random.id()}` };
   }
 }

@@ -35,6 +35,11 @@ export class RealtimeConnection<User extends RealtimeUser = RealtimeUser> {
     return this.connection.user as User;
   }
 
+  /** Whether it showed no token; see `auth.allowAnonymous`. */
+  get isAnonymous(): boolean {
+    return this.connection.session?.isAnonymous === true;
+  }
+
   /** Address of the peer. */
   get ip(): string {
     return this.connection.handshake.ip;

@@ -9,6 +9,7 @@ import {
   PORT_METADATA,
 } from '@nestjs/websockets/constants.js';
 
+import { REALTIME_PUBLIC_METADATA } from '../decorators/public.decorator.js';
 import { REALTIME_GATEWAY_METADATA } from '../decorators/realtime-gateway.decorator.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
 import { REALTIME_OPTIONS } from '../realtime.tokens.js';
@@ -22,6 +23,8 @@ export interface GatewayHandler {
   readonly event: string;
   readonly gateway: string;
   readonly method: string;
+  /** Whether anonymous sessions may reach it. */
+  readonly isPublic: boolean;
   /** Whether its declared return type is an Observable. */
   readonly returnsObservable: boolean;
   /** Whether the application has filters on it or its class. */
@@ -155,6 +158,7 @@ export class GatewayExplorer {
         event,
         gateway: metatype.name,
         method,
+        isPublic: [callback, metatype].some(isPublic),
         returnsObservable: declaresObservable(prototype, method),
         hasFilters,
         hasInterceptors: hasMetadata(INTERCEPTORS_METADATA, metatype, callback),
@@ -168,6 +172,10 @@ export class GatewayExplorer {
       `Serving ${String(this.#handlers.size)} events of ${String(this.#gateways.length)} gateways and ${String(roomClasses)} room classes at ${this.options.path}`,
     );
   }
+}
+
+function isPublic(target: object): boolean {
+  return Reflect.getMetadata(REALTIME_PUBLIC_METADATA, target) === true;
 }
 
 function gatewayOptions(metatype: GatewayClass): { path?: unknown; namespace?: unknown } {

@@ -70,6 +70,9 @@ export class RealtimeApplication implements Application {
     if (handler === undefined || callback === undefined) {
       throw new RealtimeError(ErrorCode.UnknownEvent, 'no handler answers to this event');
     }
+    if (connection.session?.isAnonymous === true && !handler.isPublic) {
+      throw new RealtimeError(ErrorCode.Unauthorized, 'the request needs credentials');
+    }
     const context = new MessageContext(request);
     const result: unknown = await callback(request.payload, context);
     const settled = isObservable(result) ? await this.#settle(handler, result) : result;

@@ -45,6 +45,23 @@ export const callable: OptionRule = {
   accepts: (value) => typeof value === 'function',
 };
 
+/** A string with something in it. */
+export const nonEmptyString: OptionRule = {
+  expected: 'a non-empty string',
+  accepts: (value) => typeof value === 'string' && value !== '',
+};
+
+/** Yes or no. */
+export const flag: OptionRule = {
+  expected: 'true or false',
+  accepts: (value) => typeof value === 'boolean',
+};
+
+/** An expectation of its own. */
+export function rule(expected: string, accepts: (value: unknown) => boolean): OptionRule {
+  return { expected, accepts };
+}
+
 /** A path of segments without query, fragment or trailing slash. */
 export const urlPath: OptionRule = {
   expected: 'a path such as "/realtime" (starts with "/", no trailing "/", no query)',
@@ -59,12 +76,12 @@ export function findProblems(path: string, rules: OptionRules, options: unknown)
   const given = new Map<string, unknown>(Object.entries(options));
   const problems: string[] = [];
   for (const [name, value] of given) {
-    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (rule === undefined) {
-      const known = Object.keys(rules).join(', ');
-      problems.push(`${path}.${name}: unknown option, expected one of ${known}`);
+    const known = Object.hasOwn(rules, name) ? rules[name] : undefined;
+    if (known === undefined) {
+      const names = Object.keys(rules).join(', ');
+      problems.push(`${path}.${name}: unknown option, expected one of ${names}`);
     } else if (value !== undefined) {
-      problems.push(...findProblem(`${path}.${name}`, rule, value));
+      problems.push(...findProblem(`${path}.${name}`, known, value));
     }
   }
   return problems;

@@ -1,15 +1,30 @@
 import type { Server } from 'node:http';
 
-import type { WebSocketAdapter } from '@nestjs/common';
+import type { CanActivate, Type, WebSocketAdapter } from '@nestjs/common';
 
-import type { Authentication, CoreLimits, Handshake, RealtimeUser } from '../../core/index.js';
-import type { HeartbeatOptions, TransportLimits } from '../../transport/index.js';
+import type {
+  Authentication,
+  CoreLimits,
+  Handshake,
+  RealtimeUser,
+  SessionOptions,
+  TokenVerifier,
+} from '../../core/index.js';
+import type {
+  AdmissionLimits,
+  AllowedOrigins,
+  HeartbeatOptions,
+  TransportLimits,
+  TrustProxy,
+} from '../../transport/index.js';
+import type { JwtOptions } from '../auth/jwt-options.interface.js';
+import type { TokenSourceOptions } from '../auth/token-sources.js';
 
 /** What a verify function may give: a user, a user with the life of the credentials, or nobody. */
 export type VerifiedUser = RealtimeUser | Authentication | null | undefined;
 
-/** How tokens become users. */
-export interface RealtimeAuthOptions {
+/** Who gets in. At least one of `verify`, `jwt`, `verifier` and `guards` has to be there; of the first three at most one. */
+export interface RealtimeAuthOptions extends TokenSourceOptions, Partial<SessionOptions> {
   /**
    * Turns a token into a user: resolves to one with an `id` that is stable and unique if the token is
    * good, to `undefined` or `null` if it is not. A throw means "could not find out": the client is not
@@ -18,7 +33,24 @@ export interface RealtimeAuthOptions {
    * Returns `{ user, expiresAt, issuedAt, tokenId }` instead where the credentials run out or can be
    * revoked one by one.
    */
-  readonly verify: (token: string, handshake: Handshake) => VerifiedUser | Promise<VerifiedUser>;
+  readonly verify?: (token: string, handshake: Handshake) => VerifiedUser | Promise<VerifiedUser>;
+  /** Verifies JSON Web Tokens. Needs the package `jose`. */
+  readonly jwt?: JwtOptions;
+  /** A provider of the application that verifies tokens. List it under a module's `providers`. */
+  readonly verifier?: Type<TokenVerifier>;
+  /**
+   * Guards that run, in order, inside the upgrade. Providers of the application, made for HTTP: they
+   * see the request, and whoever sets `request.user` has authenticated the client. Default:
+   * `[TokenAuthGuard]`; list it too if it is to run beside yours.
+   */
+  readonly guards?: readonly Type<CanActivate>[];
+  /**
+   * Lets clients in that show no token, each under an id of its own. They reach only what is marked
+   * `@Public()`. Default false.
+   */
+  readonly allowAnonymous?: boolean;
+  /** Verifications that run at once; ten times as many may wait. Default 100. */
+  readonly concurrency?: number;
 }
 
 /** How requests are handled. */
@@ -38,6 +70,16 @@ export interface RealtimeShutdownOptions {
   readonly graceMs?: number;
 }
 
+/** Every bound of a server. */
+export interface RealtimeLimits extends CoreLimits, TransportLimits, AdmissionLimits {
+  /**
+   * Milliseconds in which a new TCP connection has to send its first request's headers. Default
+   * 5 000. 0: no bound but Node's own 60 s. Stops slow senders from holding sockets. It applies to
+   * every connection of the HTTP server, because what a connection is for stands in those headers.
+   */
+  readonly firstHeadersMs: number;
+}
+
 /** What `RealtimeModule.forRoot()` takes. Everything has a default. */
 export interface RealtimeModuleOptions {
   /** Path that WebSockets connect to. Starts with `/`. Default `/realtime`. */
@@ -47,8 +89,12 @@ export interface RealtimeModuleOptions {
    * (`anonymous:…`); a warning at start-up says so.
    */
   readonly auth?: RealtimeAuthOptions;
+  /** Where pages may connect from. Default `'same-origin'`. */
+  readonly origins?: AllowedOrigins;
+  /** Which proxies may say whom they speak for. Default false: none. */
+  readonly trustProxy?: TrustProxy;
   /** Bounds, each on by default. */
-  readonly limits?: Partial<CoreLimits & TransportLimits>;
+  readonly limits?: Partial<RealtimeLimits>;
   /** Finding peers that are gone. */
   readonly heartbeat?: Partial<HeartbeatOptions>;
   readonly handlers?: RealtimeHandlerOptions;
@@ -70,7 +116,10 @@ export interface RealtimeOptionsFactory {
 export interface ResolvedRealtimeOptions {
   readonly path: string;
   readonly auth: RealtimeAuthOptions | undefined;
-  readonly limits: CoreLimits & TransportLimits;
+  readonly sessions: SessionOptions;
+  readonly origins: AllowedOrigins;
+  readonly trustProxy: TrustProxy;
+  readonly limits: RealtimeLimits;
   readonly heartbeat: HeartbeatOptions;
   readonly handlers: Required<RealtimeHandlerOptions>;
   readonly shutdown: Required<RealtimeShutdownOptions>;

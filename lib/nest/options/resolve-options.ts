@@ -1,10 +1,19 @@
-import { DEFAULT_LIMITS } from '../../core/index.js';
-import { DEFAULT_HEARTBEAT, DEFAULT_TRANSPORT_LIMITS } from '../../transport/index.js';
+import { DEFAULT_LIMITS, DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../core/index.js';
+import {
+  clientAddress,
+  DEFAULT_ADMISSION_LIMITS,
+  DEFAULT_HEARTBEAT,
+  DEFAULT_TRANSPORT_LIMITS,
+  isAnchored,
+  type TrustProxy,
+} from '../../transport/index.js';
+import { AUTH_RULES, authProblems } from './auth-rules.js';
 import {
   callable,
   findProblems,
   integer,
   RealtimeOptionsError,
+  rule,
   urlPath,
   type OptionRules,
 } from './option-rules.js';
@@ -16,9 +25,39 @@ import type {
 /** Most milliseconds a timer can take; beyond, `setTimeout` fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
+const origins = rule(
+  '"same-origin", "*", a function, or a list of origins and of patterns anchored by ^ and $',
+  (value) =>
+    value === 'same-origin' ||
+    value === '*' ||
+    typeof value === 'function' ||
+    (Array.isArray(value) && value.every(isOrigin)),
+);
+
+function isOrigin(value: unknown): boolean {
+  if (value instanceof RegExp) return isAnchored(value);
+  return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value;
+}
+
+const trustProxy = rule(
+  'false, a number of hops, or addresses and subnets',
+  (value) => value === false || Number.isSafeInteger(value) || areSubnets(value),
+);
+
+function areSubnets(value: unknown): boolean {
+  try {
+    clientAddress(value as TrustProxy);
+    return typeof value === 'string' || Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 const RULES: OptionRules = {
   path: urlPath,
-  auth: { verify: callable },
+  auth: AUTH_RULES,
+  origins,
+  trustProxy,
   limits: {
     frameBytes: integer(1_024, 268_435_456),
     maxFragments: integer(1),
@@ -28,6 +67,13 @@ const RULES: OptionRules = {
     outboxBytes: integer(1_024),
     rooms: integer(0),
     streams: integer(0),
+    connectionsPerUser: integer(1),
+    attemptsPerSecond: integer(1),
+    attemptBurst: integer(1),
+    connectionsPerIp: integer(1),
+    pendingUpgrades: integer(1),
+    connections: integer(1),
+    firstHeadersMs: integer(0, MAX_TIMER_MS),
     helloTimeoutMs: integer(1, MAX_TIMER_MS),
     admissionTimeoutMs: integer(1, MAX_TIMER_MS),
   },
@@ -44,6 +90,9 @@ const RULES: OptionRules = {
  */
 export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtimeOptions {
   const problems = findProblems('realtime', RULES, options);
+  if (problems.length === 0 && options.auth !== undefined) {
+    problems.push(...authProblems(options.auth));
+  }
   if (problems.length > 0) throw new RealtimeOptionsError(problems);
   const heartbeat = { ...DEFAULT_HEARTBEAT, ...present(options.heartbeat) };
   const { intervalMs, timeoutMs } = heartbeat;
@@ -52,18 +101,29 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
       `realtime.heartbeat.timeoutMs: expected more than heartbeat.intervalMs (${String(intervalMs)}), got ${String(timeoutMs)}`,
     ]);
   }
-  if (options.auth !== undefined && typeof options.auth.verify !== 'function') {
-    throw new RealtimeOptionsError(['realtime.auth.verify: expected a function, got undefined']);
-  }
   return {
     path: options.path ?? '/realtime',
     auth: options.auth,
-    limits: { ...DEFAULT_TRANSPORT_LIMITS, ...DEFAULT_LIMITS, ...present(options.limits) },
+    sessions: { ...DEFAULT_SESSION_OPTIONS, ...sessionOptions(options.auth) },
+    origins: options.origins ?? 'same-origin',
+    trustProxy: options.trustProxy ?? false,
+    limits: {
+      ...DEFAULT_TRANSPORT_LIMITS,
+      ...DEFAULT_ADMISSION_LIMITS,
+      ...DEFAULT_LIMITS,
+      firstHeadersMs: 5_000,
+      ...present(options.limits),
+    },
     heartbeat,
     handlers: { concurrency: options.handlers?.concurrency ?? 1 },
     shutdown: { drainMs: 10_000, graceMs: 2_000, ...present(options.shutdown) },
     fallbackAdapter: options.fallbackAdapter,
   };
+}
+
+function sessionOptions(auth: RealtimeModuleOptions['auth']): Partial<SessionOptions> {
+  const { graceMs, rememberRevokedMs } = auth ?? {};
+  return present({ graceMs, rememberRevokedMs });
 }
 
 /** The fields that are not `undefined`: an absent option and one set to `undefined` mean the same. */

@@ -9,6 +9,7 @@ import type {
   RoomRights,
 } from '../../core/index.js';
 import { ErrorCode, type Payload } from '../../protocol/index.js';
+import { REALTIME_PUBLIC_METADATA } from '../decorators/public.decorator.js';
 import { REALTIME_OBSERVER } from '../realtime.tokens.js';
 import { eventValidator, type EventValidator } from './event-validator.js';
 import { REALTIME_ROOM_METADATA, type RoomDefinition } from './realtime-room.decorator.js';
@@ -19,6 +20,7 @@ interface RoomClass {
   readonly name: string;
   readonly pattern: RoomPattern;
   readonly events: ReadonlyMap<string, EventValidator>;
+  readonly isPublic: boolean;
   readonly policy: () => RoomPolicy;
 }
 
@@ -58,6 +60,7 @@ export class RoomRegistry implements RoomDirectory {
         name: metatype.name,
         pattern: new RoomPattern(pattern),
         events: new Map(events.map(([event, schema]) => [event, eventValidator(schema)])),
+        isPublic: Reflect.getMetadata(REALTIME_PUBLIC_METADATA, metatype) === true,
         policy: () => wrapper.instance as RoomPolicy,
       });
     }
@@ -92,6 +95,10 @@ class PolicyRights implements RoomRights {
     private readonly params: RoomParams,
     private readonly observer: Observer,
   ) {}
+
+  get isPublic(): boolean {
+    return this.roomClass.isPublic;
+  }
 
   canSubscribe(user: RealtimeUser): Promise<boolean> {
     const policy = this.roomClass.policy();

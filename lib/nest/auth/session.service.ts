@@ -1,0 +1,48 @@
+import { Injectable } from '@nestjs/common';
+
+import {
+  RealtimeError,
+  RealtimeNode,
+  type RevocationRule,
+  type Session,
+} from '../../core/index.js';
+import { ErrorCode } from '../../protocol/index.js';
+
+/** Sessions: who is connected by which credentials, and the end of it. Inject it anywhere. */
+@Injectable()
+export class SessionService {
+  constructor(private readonly node: RealtimeNode) {}
+
+  /** The sessions of a user, one a connection. In 0.1: those of this process. */
+  list(userId: string): Promise<Session[]> {
+    return Promise.resolve(this.node.sessions.ofUser(userId));
+  }
+
+  /**
+   * Ends sessions, on every node: their connections close with 4401, and a token that the rule names
+   * does not get in again for 24 h (`auth.rememberRevokedMs`). Of a token without `issuedAt`, a rule
+   * with `issuedBefore` assumes that it is older.
+   *
+   * A rule with `userId` alone is meant for good: it keeps every token of the user out. To end the
+   * present sessions only, add `issuedBefore: Date.now()`.
+   *
+   * @param rule the fields that are given have to apply together.
+   * @throws RealtimeError `invalid-field` for a rule without any field.
+   */
+  async revoke(rule: RevocationRule): Promise<void> {
+    const { userId, sessionId, tokenId, issuedBefore } = rule;
+    if ([userId, sessionId, tokenId, issuedBefore].every((field) => field === undefined)) {
+      const expected = 'expected at least one of userId, sessionId, tokenId, issuedBefore';
+      throw new RealtimeError(ErrorCode.InvalidField, `rule: ${expected}, got none`);
+    }
+    await this.node.revoke(rule);
+  }
+
+  /**
+   * Asks the room classes again what a user may, on every node: call it when rights have changed.
+   * Rooms that the user may no longer be in are left; the client is told `forbidden`.
+   */
+  async reauthorize(userId: string): Promise<void> {
+    await this.node.reauthorize(userId);
+  }
+}

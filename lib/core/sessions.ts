@@ -62,6 +62,8 @@ export class Sessions {
   readonly #expiry: Deadlines<Connection>;
   /** Connections that were asked for fresh credentials; their next deadline is the last. */
   readonly #asked = new WeakSet<Connection>();
+  /** Connections whose fresh credentials are being checked. One at a time: the last word is the newest. */
+  readonly #renewing = new WeakSet<Connection>();
 
   constructor(private readonly deps: SessionDependencies) {
     const { clock, options, observer } = deps;
@@ -121,15 +123,26 @@ export class Sessions {
   /** Handles fresh credentials of a session that is open. Never rejects. */
   async renew(connection: Connection, frame: AuthenticateFrame): Promise<void> {
     try {
-      const authentication = await this.#verify(connection, frame.token);
-      if (!connection.isLive) return;
-      await this.#replace(connection, frame.id, authentication);
+      if (this.#renewing.has(connection)) {
+        throw new RealtimeError(ErrorCode.RateLimited, 'expected one authenticate at a time');
+      }
+      await this.#renew(connection, frame);
     } catch (error) {
       const known = error instanceof RealtimeError ? error : undefined;
       if (known === undefined) this.deps.observer.failed('authenticate', error);
       const unavailable = 'the credentials could not be checked';
       const told = known ?? new RealtimeError(ErrorCode.Unavailable, unavailable);
       connection.outbox.send(errorFrame(told, frame.id));
+    }
+  }
+
+  async #renew(connection: Connection, { id, token }: AuthenticateFrame): Promise<void> {
+    this.#renewing.add(connection);
+    try {
+      const authentication = await this.#verify(connection, token);
+      if (connection.isLive) await this.#replace(connection, id, authentication);
+    } finally {
+      this.#renewing.delete(connection);
     }
   }
 

@@ -7,7 +7,7 @@ export class Payload {
   private constructor(
     /** The JSON text, exactly as it was received or as `JSON.stringify` made it. */
     readonly text: string,
-    /** The value of {@link text}. Shared: do not change it. */
+    /** What {@link text} was made from or parses to. Shared: do not change it. */
     readonly value: unknown,
   ) {}
 

@@ -24,6 +24,13 @@ export function assertEvent(event: string): void {
   throw new RealtimeError(ErrorCode.InvalidField, `event: expected ${rule}, got ${shape(event)}`);
 }
 
+/** @throws RealtimeError `invalid-field` unless an application may close with it: 1000 or 4000–4999. */
+export function assertCloseCode(code: number): void {
+  if (code === 1000 || (Number.isInteger(code) && code >= 4000 && code <= 4999)) return;
+  const message = `code: expected 1000 or an integer from 4000 to 4999, got ${String(code)}`;
+  throw new RealtimeError(ErrorCode.InvalidField, message);
+}
+
 /** The JSON text of a payload; `undefined` for `undefined`. */
 export function payloadText(payload: unknown): string | undefined {
   return Payload.of(payload)?.text;

@@ -1,7 +1,7 @@
 import { Injectable, Logger } from '@nestjs/common';
 
 import type { Observer } from '../core/index.js';
-import { stackOf } from './gateways/hook-containment.js';
+import { errorText } from './error-text.js';
 
 /** Writes failures to Nest's logger. What is ignored on purpose is only counted. */
 @Injectable()
@@ -15,7 +15,7 @@ export class NestObserver implements Observer {
   }
 
   failed(where: string, error: unknown): void {
-    this.#logger.error(`${where} failed`, stackOf(error));
+    this.#logger.error(`${where} failed`, errorText(error));
   }
 
   ignored(what: Parameters<Observer['ignored']>[0]): void {

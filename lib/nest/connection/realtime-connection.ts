@@ -1,6 +1,6 @@
 import type { Connection, Handshake, RealtimeNode, RealtimeUser } from '../../core/index.js';
 import { CloseCode } from '../../protocol/index.js';
-import { assertEvent, assertRoom, payloadText } from '../arguments.js';
+import { assertCloseCode, assertEvent, assertRoom, payloadText } from '../arguments.js';
 
 /** A handler of one event, bound to a connection by Nest. */
 export type BoundHandler = (payload: unknown, context: unknown) => unknown;
@@ -112,8 +112,15 @@ export class RealtimeConnection<User extends RealtimeUser = RealtimeUser> {
    * @param code 1000 or 4000–4999; its range tells the client what to do, see PROTOCOL.md. Default
    * 4300: do not come back.
    * @param reason for developers; cut to 123 bytes.
+   * @throws RealtimeError `invalid-field` for another code.
    */
   close(code: number = CloseCode.Disconnected, reason = 'disconnected by the server'): void {
+    assertCloseCode(code);
     this.connection.close(code, reason);
+  }
+
+  /** @internal A hook of the application has failed: 1011, the client comes back. */
+  fail(): void {
+    this.connection.close(CloseCode.InternalError, 'connect hook failed');
   }
 }

@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 
-import { CloseCode } from '../../protocol/index.js';
 import { RealtimeConnection } from '../connection/realtime-connection.js';
+import { errorText } from '../error-text.js';
 import type { Gateway } from './gateway-explorer.js';
 
 type Hook = (...args: unknown[]) => unknown;
@@ -25,7 +25,7 @@ export class HookContainment {
     if (instance === undefined) return;
     this.#wrap(instance, 'afterInit', gateway.name);
     this.#wrap(instance, 'handleConnection', gateway.name, (client) => {
-      client.close(CloseCode.InternalError, 'connect hook failed');
+      client.fail();
     });
     this.#wrap(instance, 'handleDisconnect', gateway.name);
   }
@@ -63,14 +63,8 @@ export class HookContainment {
       await hook();
       return true;
     } catch (error) {
-      this.logger.error(`${name} failed`, stackOf(error));
+      this.logger.error(`${name} failed`, errorText(error));
       return false;
     }
   }
-}
-
-/** What a logger prints of an error. Errors of another realm are not `instanceof Error`. */
-export function stackOf(error: unknown): string {
-  if (typeof error === 'object' && error !== null && 'stack' in error) return String(error.stack);
-  return String(error);
 }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 
 import { RealtimeNode, type Connection, type Outgoing } from '../../core/index.js';
 import { CloseCode, type Durability, type Position } from '../../protocol/index.js';
-import { assertEvent, assertRoom, payloadText } from '../arguments.js';
+import { assertCloseCode, assertEvent, assertRoom, payloadText } from '../arguments.js';
 import type { RealtimeConnection } from '../connection/realtime-connection.js';
 
 /** A connection, or its id. */
@@ -132,7 +132,11 @@ export class RoomService {
     return Promise.resolve(this.node.hub.size);
   }
 
-  /** Ends a connection. Not here: nothing happens. */
+  /**
+   * Ends a connection. Not here: nothing happens.
+   *
+   * @throws RealtimeError `invalid-field` for a code that an application may not close with.
+   */
   async disconnect(connection: ConnectionRef, options: DisconnectOptions = {}): Promise<void> {
     await this.#disconnect({ connectionId: idOf(connection) }, options);
   }
@@ -142,11 +146,12 @@ export class RoomService {
     await this.#disconnect({ userId }, options);
   }
 
-  #disconnect(
+  async #disconnect(
     target: { connectionId: string } | { userId: string },
     { code = CloseCode.Disconnected, reason = 'disconnected by the server' }: DisconnectOptions,
   ): Promise<void> {
-    return this.node.disconnect(target, code, reason);
+    assertCloseCode(code);
+    await this.node.disconnect(target, code, reason);
   }
 
   #find(connection: ConnectionRef): Connection | undefined {

@@ -29,4 +29,4 @@ export {
   type Durability,
   type Position,
 } from './protocol/index.js';
-export type { AllowedOrigins, TrustProxy } from './transport/index.js';
+export type { AllowedOrigins, HeartbeatOptions, TrustProxy } from './transport/index.js';

@@ -25,7 +25,14 @@ import { EarlyFrames } from './early-frames.js';
 import { Inbox } from './inbox.js';
 import type { CoreLimits } from './limits.js';
 import { Outbox } from './outbox.js';
-import type { Handshake, Observer, RealtimeUser, Transport, TransportListener } from './ports.js';
+import type {
+  Clock,
+  Handshake,
+  Observer,
+  RealtimeUser,
+  Transport,
+  TransportListener,
+} from './ports.js';
 import type { RequestContext } from './request-context.js';
 import { Requests } from './requests.js';
 import type { LocalRoom } from './rooms.js';
@@ -39,6 +46,7 @@ export type ConnectionState = 'awaiting-hello' | 'open' | 'draining' | 'closed';
 export interface ConnectionHost {
   readonly limits: CoreLimits;
   readonly observer: Observer;
+  readonly clock: Clock;
   /** Handlers that may run at once, a connection. */
   readonly concurrency: number;
   /** Authenticates the peer and, in the end, opens or closes the connection. Never rejects. */
@@ -84,7 +92,7 @@ export class Connection implements TransportListener {
     this.outbox = new Outbox(transport, limits.outboxBytes, () => {
       this.close(CloseCode.SlowConsumer, 'reads too slowly');
     });
-    this.requests = new Requests(this.outbox, observer, limits.streams);
+    this.requests = new Requests(this.outbox, observer, limits.streams, host.clock);
     const pressure = (full: boolean): void => {
       if (full) transport.pause();
       else transport.resume();
@@ -159,7 +167,6 @@ export class Connection implements TransportListener {
   ): void {
     if (this.#state !== 'awaiting-hello') return;
     this.#state = 'open';
-    this.#wasOpen = true;
     const { frameBytes, rooms } = this.host.limits;
     this.outbox.open({
       type: 'connected',
@@ -168,12 +175,8 @@ export class Connection implements TransportListener {
       heartbeat,
       limits: { frameBytes, rooms },
     });
-    announce();
-    if (!this.isLive) return;
-    const wishes = this.#hello?.rooms ?? [];
-    this.#hello = undefined;
-    for (const wish of wishes) this.#queueRoomFrame({ ...wish, type: 'subscribe' }, 0);
-    this.#replayEarly();
+    // What was held back for it may have been more than it can take.
+    if (this.isLive) this.#begin(announce);
   }
 
   /** Stops taking work; settles when every request has its answer. */
@@ -205,7 +208,17 @@ export class Connection implements TransportListener {
   }
 
   closed(code: number, reason: string): void {
-    if (this.#state !== 'closed') this.#end(code, reason);
+    this.#end(code, reason);
+  }
+
+  #begin(announce: () => void): void {
+    this.#wasOpen = true;
+    announce();
+    if (!this.isLive) return;
+    const wishes = this.#hello?.rooms ?? [];
+    this.#hello = undefined;
+    for (const wish of wishes) this.#queueRoomFrame({ ...wish, type: 'subscribe' }, 0);
+    this.#replayEarly();
   }
 
   #refuse(error: ProtocolError): void {
@@ -287,6 +300,8 @@ export class Connection implements TransportListener {
   }
 
   #end(code: number, reason: string): void {
+    // A transport may report the end from within its own `close`.
+    if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#early.take();
     this.#inbox.clear();

@@ -95,7 +95,12 @@ export class Deadlines<T> {
     const deadlines = this.#slots.get(slot);
     if (deadlines === undefined) return;
     this.#slots.delete(slot);
-    for (const { item } of deadlines) this.#items.delete(item);
-    for (const { item } of deadlines) this.due(item);
+    for (const deadline of deadlines) {
+      const { item } = deadline;
+      // A callback before may have forgotten this item, or given it another moment.
+      if (this.#items.get(item) !== deadline) continue;
+      this.#items.delete(item);
+      this.due(item);
+    }
   }
 }

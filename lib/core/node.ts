@@ -113,6 +113,10 @@ export class RealtimeNode implements ConnectionHost {
     return this.deps.observer;
   }
 
+  get clock(): Clock {
+    return this.deps.clock;
+  }
+
   get concurrency(): number {
     return this.deps.concurrency;
   }
@@ -188,6 +192,8 @@ export class RealtimeNode implements ConnectionHost {
     connection.assignedRooms.add(room);
     if (connection.rooms.has(room)) return;
     await this.rooms.join(connection, room, (position: Position) => {
+      // Taken out again while the broker was asked: the last intent counts.
+      if (!connection.assignedRooms.has(room)) return false;
       connection.outbox.send({ type: 'subscribed', room, ...position });
       return true;
     });

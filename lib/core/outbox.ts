@@ -88,8 +88,9 @@ export class Outbox {
 
   #hold(message: string | Uint8Array, bytes: number): void {
     if (this.#closed) return;
+    const isFirst = this.#heldBytes === 0;
     this.#heldBytes += bytes;
-    if (this.#heldBytes > this.limitBytes) this.#overflow();
+    if (this.#heldBytes > this.limitBytes && !isFirst) this.#overflow();
     else this.#held?.push(message);
   }
 

@@ -218,11 +218,17 @@ export interface BrokerListener {
 export interface Broker {
   /** Has to be called once, before anything else. */
   start(listener: BrokerListener): Promise<void>;
+  /** Puts a message into a room (B1, B2, B3). */
   publish(room: string, publication: Publication): Promise<PublishReceipt>;
+  /** Wants the messages of a room for this node, and tells its top (B4). */
   subscribe(room: string): Promise<Position>;
+  /** Wants the messages of a room no longer (B5). */
   unsubscribe(room: string): Promise<void>;
+  /** The position of a room's last message (B7). */
   top(room: string): Promise<Position>;
+  /** Has every node do something (B8). */
   command(command: ControlCommand): Promise<void>;
+  /** Ends it (B10). */
   close(): Promise<void>;
 }
 

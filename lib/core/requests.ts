@@ -2,9 +2,10 @@ import { ErrorCode, Payload, type RequestFrame } from '../protocol/index.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
 import type { Outbox } from './outbox.js';
-import type { Observer } from './ports.js';
+import type { Clock, Observer } from './ports.js';
 import { RequestContext } from './request-context.js';
 import { StreamSource } from './stream.js';
+import { TurnShare } from './turn-share.js';
 
 /**
  * Runs what answers a request.
@@ -28,13 +29,17 @@ export class Requests {
   readonly #unanswered = new Map<string, Unanswered>();
   #streams = 0;
   #idle: (() => void)[] = [];
+  readonly #share: TurnShare;
 
   /** @param maxStreams most streams that may be open at once. */
   constructor(
     private readonly outbox: Outbox,
     private readonly observer: Observer,
     private readonly maxStreams: number,
-  ) {}
+    clock: Clock,
+  ) {
+    this.#share = new TurnShare(clock);
+  }
 
   /** Requests without their final answer. */
   get size(): number {
@@ -78,6 +83,7 @@ export class Requests {
       context.cancel();
       stop?.();
     }
+    this.#share.close();
     this.#settleIdle();
   }
 
@@ -111,7 +117,6 @@ export class Requests {
       const message = `expected at most ${String(this.maxStreams)} open streams`;
       throw new RealtimeError(ErrorCode.RateLimited, message);
     }
-    this.#streams += 1;
     const stopSource = source.start({
       next: (item) => this.#next(request, item),
       failed: (error) => {
@@ -122,6 +127,8 @@ export class Requests {
         if (this.#finish(request)) this.outbox.send({ type: 'complete', id });
       },
     });
+    // Counted only now: a source that throws at its start was none.
+    this.#streams += 1;
     let stopped = false;
     request.stop = () => {
       if (stopped) return;
@@ -143,7 +150,7 @@ export class Requests {
       // A value that JSON cannot hold. Thrown into the source it might surface anywhere.
       this.#fail(request, error);
     }
-    return this.outbox.ready();
+    return this.outbox.ready() ?? this.#share.take();
   }
 
   #fail(request: Unanswered, error: unknown): void {

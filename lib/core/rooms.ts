@@ -72,13 +72,15 @@ export class Rooms {
     }
     room.joining -= 1;
     const { position } = room;
-    if (!connection.isLive || position === undefined || !admit(position)) {
-      this.#releaseIfUnused(room);
-      return false;
+    const isAdmitted = connection.isLive && position !== undefined && admit(position);
+    // Looked at again: what `admit` sends may be what ends a connection that reads too slowly.
+    if (isAdmitted && isLive(connection)) {
+      room.members.add(connection);
+      connection.rooms.set(name, room);
+      return true;
     }
-    room.members.add(connection);
-    connection.rooms.set(name, room);
-    return true;
+    this.#releaseIfUnused(room);
+    return false;
   }
 
   /** Takes a connection out of a room. Returns false if it was not in it. */
@@ -138,6 +140,10 @@ export class Rooms {
       this.observer.failed('unsubscribe at the broker', error);
     });
   }
+}
+
+function isLive(connection: Member): boolean {
+  return connection.isLive;
 }
 
 /** Lets a member that does not get a message know that it lost none. */

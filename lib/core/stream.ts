@@ -21,10 +21,9 @@ export class StreamSource {
       let stopped = false;
       void pull(iterator, sink, () => stopped);
       return () => {
+        if (stopped) return;
         stopped = true;
-        // The generator may be waiting; `return` runs its `finally` as soon as it yields. Its failure
-        // has no receiver any more: the client has cancelled.
-        iterator.return?.().then(undefined, () => undefined);
+        void end(iterator);
       };
     });
   }
@@ -46,6 +45,15 @@ async function pull(
     sink.completed();
   } catch (error) {
     sink.failed(error);
+  }
+}
+
+/** The generator may be waiting; `return` runs its `finally` as soon as it yields. */
+async function end(iterator: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {
+    // Its failure, thrown or rejected, has no receiver any more: the client has cancelled, or is gone.
   }
 }
 

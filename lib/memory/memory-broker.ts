@@ -32,7 +32,9 @@ const DAY_MS = 86_400_000;
 
 /**
  * The broker of a single node: everything in this process, gone with it. Messages reach the listener
- * inside `publish`, before its promise resolves.
+ * inside `publish`, before its promise resolves; those that the listener publishes itself (a slow
+ * reader is closed, its disconnect hook says so in the room) follow when it is done with the first,
+ * else its second half of members would get the second message before the first.
  */
 export class MemoryBroker implements Broker {
   /** In order of last use: the first is the next to be forgotten. */
@@ -41,6 +43,8 @@ export class MemoryBroker implements Broker {
   readonly #metaTtlMs: number;
   readonly #maxRooms: number;
   #listener: BrokerListener | undefined;
+  readonly #deliveries: ((listener: BrokerListener) => void)[] = [];
+  #delivering = false;
 
   constructor(
     private readonly clock: Clock,
@@ -56,50 +60,76 @@ export class MemoryBroker implements Broker {
     return this.#rooms.size;
   }
 
+  /** {@inheritDoc Broker.start} */
   async start(listener: BrokerListener): Promise<void> {
     this.#listener = listener;
   }
 
+  /** {@inheritDoc Broker.publish} */
   async publish(room: string, publication: Publication): Promise<PublishReceipt> {
-    const listener = this.#running();
+    this.#running();
     const meta = this.#use(room);
     meta.offset += 1;
     const position = { epoch: meta.epoch, offset: meta.offset };
-    if (this.#subscribed.has(room)) listener.message(room, { ...publication, position });
+    this.#deliver((listener) => {
+      if (this.#subscribed.has(room)) listener.message(room, { ...publication, position });
+    });
     return { position, durability: 'memory' };
   }
 
+  /** {@inheritDoc Broker.subscribe} */
   async subscribe(room: string): Promise<Position> {
     this.#running();
     this.#subscribed.add(room);
     return this.top(room);
   }
 
+  /** {@inheritDoc Broker.unsubscribe} */
   async unsubscribe(room: string): Promise<void> {
     this.#subscribed.delete(room);
   }
 
+  /** {@inheritDoc Broker.top} */
   async top(room: string): Promise<Position> {
     this.#running();
     const { epoch, offset } = this.#use(room);
     return { epoch, offset };
   }
 
+  /** {@inheritDoc Broker.command} */
   async command(command: ControlCommand): Promise<void> {
-    this.#running().command(command);
+    this.#running();
+    this.#deliver((listener) => {
+      listener.command(command);
+    });
   }
 
+  /** {@inheritDoc Broker.close} */
   async close(): Promise<void> {
     this.#listener = undefined;
     this.#subscribed.clear();
     this.#rooms.clear();
   }
 
-  #running(): BrokerListener {
+  #running(): void {
     if (this.#listener === undefined) {
       throw new RealtimeError(ErrorCode.Unavailable, 'broker: expected it to be started and open');
     }
-    return this.#listener;
+  }
+
+  /** One delivery after the other, never one inside the other. */
+  #deliver(delivery: (listener: BrokerListener) => void): void {
+    this.#deliveries.push(delivery);
+    if (this.#delivering) return;
+    this.#delivering = true;
+    try {
+      for (const next of this.#deliveries) {
+        if (this.#listener !== undefined) next(this.#listener);
+      }
+    } finally {
+      this.#deliveries.length = 0;
+      this.#delivering = false;
+    }
   }
 
   /** The room's meta, moved to the end of the order of use. */
@@ -109,18 +139,19 @@ export class MemoryBroker implements Broker {
     meta.usedAt = now;
     this.#rooms.delete(room);
     this.#rooms.set(room, meta);
-    this.#forget(now);
+    this.#forget(now, room);
     return meta;
   }
 
   /**
    * Forgets rooms from the oldest on: those past their time, and those beyond the number. A room with
    * subscribers on this node keeps its epoch, else they would be told of a change that never was.
-   * Looks at a few rooms a call only: as many as could have become due since the last one, and some.
+   * The room in use is not forgotten either, even where all others have subscribers. Looks at a few rooms a call only: as many as could have become due since the last one, and some.
    */
-  #forget(now: number): void {
+  #forget(now: number, inUse: string): void {
     let looks = 16;
     for (const [room, { usedAt }] of this.#rooms) {
+      if (room === inUse) return;
       const isOld = now - usedAt > this.#metaTtlMs;
       if ((!isOld && this.#rooms.size <= this.#maxRooms) || looks === 0) return;
       looks -= 1;

@@ -61,6 +61,8 @@ export class RealtimeModule
   /**
    * The constructor runs when every class is known and none is bound: the moment to look at the
    * gateways and to install the adapter that Nest will bind them to.
+   *
+   * @internal
    */
   constructor(
     private readonly config: ApplicationConfig,

@@ -17,7 +17,7 @@ export interface Closed {
 }
 
 /** One type of server frame. */
-type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
+export type FrameOf<T extends ServerFrame['type']> = Extract<ServerFrame, { type: T }>;
 
 /**
  * A client for tests that speaks frames: what you send goes out as it is, what comes is kept from the

@@ -3,6 +3,9 @@ import type { Socket } from 'node:net';
 
 import type { Clock } from '../core/index.js';
 
+/** `upgrade` listeners that only look on: to them no request is addressed. */
+export const onlookers = new WeakSet<object>();
+
 /**
  * Cuts TCP connections that do not send their first request's headers in time. Node's own
  * `headersTimeout` is 60 s and looked at every 30 s: two thousand peers that send one byte a second
@@ -35,6 +38,7 @@ export function watchFirstHeaders(server: Server, clock: Clock, limitMs: number)
   const onRequest = (request: { readonly socket: Socket }): void => {
     done(request.socket);
   };
+  onlookers.add(onRequest);
   server.on('connection', onConnection);
   server.prependListener('request', onRequest);
   server.prependListener('upgrade', onRequest);

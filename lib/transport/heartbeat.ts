@@ -26,12 +26,16 @@ const SWEEPS_PER_INTERVAL = 6;
 
 /**
  * Finds peers that are gone. One timer for all links: it sweeps over them several times an interval,
- * pings those that were quiet and gives up those that stay so. Any traffic counts as life.
+ * pings those that were quiet and gives up those that stay so. Any traffic counts as life; nobody is
+ * given up who was not asked.
  */
 export class Heartbeat {
   readonly #links = new Map<Watched, { pingedAt: number }>();
   readonly #sweepMs: number;
   #cancel: (() => void) | undefined;
+  /** When the next sweep ought to be. */
+  #dueAt = 0;
+  #wasLate = false;
 
   constructor(
     private readonly clock: Clock,
@@ -49,9 +53,7 @@ export class Heartbeat {
   /** Watches a link until {@link forget}. */
   watch(link: Watched): void {
     this.#links.set(link, { pingedAt: 0 });
-    this.#cancel ??= this.clock.after(this.#sweepMs, () => {
-      this.#sweep();
-    });
+    this.#schedule();
   }
 
   /** Watches a link no longer. */
@@ -65,23 +67,35 @@ export class Heartbeat {
   #sweep(): void {
     this.#cancel = undefined;
     const now = this.clock.now();
+    // When it is us who slept, every peer looks silent: what they sent meanwhile is read before the
+    // next sweep. Once only, else a process that is always late would never give a peer up.
+    const isLate = !this.#wasLate && now - this.#dueAt >= this.#sweepMs;
+    this.#wasLate = isLate;
     for (const [link, state] of this.#links) {
-      if (!link.isPaused) this.#look(link, state, now);
+      if (!link.isPaused) this.#look(link, state, now, isLate);
     }
-    if (this.#links.size === 0) return;
-    this.#cancel ??= this.clock.after(this.#sweepMs, () => {
+    if (this.#links.size > 0) this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#cancel !== undefined) return;
+    this.#dueAt = this.clock.now() + this.#sweepMs;
+    this.#cancel = this.clock.after(this.#sweepMs, () => {
       this.#sweep();
     });
   }
 
-  #look(link: Watched, state: { pingedAt: number }, now: number): void {
+  #look(link: Watched, state: { pingedAt: number }, now: number, isLate: boolean): void {
+    const { intervalMs, timeoutMs } = this.options;
     const silence = now - link.lastHeardAt;
-    if (silence >= this.options.timeoutMs) {
-      this.#links.delete(link);
-      link.silent();
-    } else if (silence >= this.options.intervalMs && state.pingedAt < link.lastHeardAt) {
+    if (silence < intervalMs) return;
+    // `<=`: on a fast link the answer comes within the same millisecond as the ping.
+    if (state.pingedAt <= link.lastHeardAt) {
       state.pingedAt = now;
       link.ping();
+    } else if (silence >= timeoutMs && now - state.pingedAt >= timeoutMs - intervalMs && !isLate) {
+      this.#links.delete(link);
+      link.silent();
     }
   }
 }

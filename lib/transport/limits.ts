@@ -36,6 +36,8 @@ export function wsOptions(limits: TransportLimits): ServerOptions {
     maxBufferedChunks: limits.maxBufferedChunks,
     closeTimeout: CLOSE_TIMEOUT_MS,
     autoPong: true,
+    // A peer that pings and does not read would make us keep its pongs.
+    maxPendingAutoPongs: 60,
     skipUTF8Validation: false,
   };
   return options;

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 import { requestPath } from './handshake.js';
+import { onlookers } from './header-deadline.js';
 import { refuseUpgrade } from './http-refusal.js';
 
 /** Something that handles upgrade requests, as `server.on('upgrade', …)` expects it. */
@@ -48,14 +49,19 @@ export class UpgradeRouter {
     this.#adopted.length = 0;
   }
 
+  /** Whether somebody else may answer. */
+  #hasOthers(): boolean {
+    const listeners = this.server.listeners('upgrade');
+    return listeners.some((listener) => listener !== this.#listener && !onlookers.has(listener));
+  }
+
   #route(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (requestPath(request) === this.path) {
       this.ours(request, socket, head);
       return;
     }
     for (const listener of this.#adopted) listener.call(this.server, request, socket, head);
-    const isAlone = this.#adopted.length === 0 && this.server.listenerCount('upgrade') === 1;
-    if (!isAlone) return;
+    if (this.#adopted.length > 0 || this.#hasOthers()) return;
     socket.on('error', () => undefined);
     refuseUpgrade(socket, { status: 404, code: 'not-found', message: 'nothing to upgrade here' });
   }

@@ -54,10 +54,11 @@ const ignoreError = (): void => undefined;
 export class WsServer {
   readonly #server: WebSocketServer;
   readonly #heartbeat: Heartbeat;
-  readonly #transports = new Set<WsTransport>();
+  /** Every WebSocket that has not ended, those that were upgraded only to be told why not included. */
+  readonly #links = new Set<WebSocket>();
   readonly #limits: ConnectionLimits;
   #accepting = true;
-  #emptied: (() => void) | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(
     private readonly accept: Accept,
@@ -76,7 +77,7 @@ export class WsServer {
 
   /** Links that are open. */
   get size(): number {
-    return this.#transports.size;
+    return this.#links.size;
   }
 
   /** Upgrades a request, or refuses it. Never throws. */
@@ -120,8 +121,23 @@ export class WsServer {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      webSocket.on('error', ignoreError);
-      webSocket.close(code, cutCloseReason(refusal.message));
+      this.#dismiss(webSocket, code, refusal.message);
+    });
+  }
+
+  /** Ends a WebSocket that was upgraded only because browsers hide HTTP statuses. */
+  #dismiss(webSocket: WebSocket, code: CloseCode, reason: string): void {
+    this.#track(webSocket);
+    webSocket.on('error', ignoreError);
+    webSocket.close(code, cutCloseReason(reason));
+  }
+
+  #track(webSocket: WebSocket): void {
+    this.#links.add(webSocket);
+    webSocket.once('close', () => {
+      this.#links.delete(webSocket);
+      if (this.#links.size > 0) return;
+      for (const resolve of this.#waiting.splice(0)) resolve();
     });
   }
 
@@ -136,13 +152,12 @@ export class WsServer {
    */
   async close(graceMs: number): Promise<void> {
     this.stopAccepting();
-    if (this.#transports.size > 0) {
+    if (this.#links.size > 0) {
       const cancel = this.options.clock.after(graceMs, () => {
-        for (const transport of this.#transports) transport.terminate();
+        for (const link of this.#links) link.terminate();
       });
-      await new Promise<void>((resolve) => {
-        this.#emptied = resolve;
-      });
+      // A list: one server may be closed by the adapter's `close` and `dispose` at once.
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
       cancel();
     }
     this.#server.close();
@@ -152,16 +167,15 @@ export class WsServer {
     const offered = request.headers['sec-websocket-protocol'] !== undefined;
     const negotiated = SUBPROTOCOLS.includes(webSocket.protocol);
     if (offered && !negotiated) {
-      webSocket.on('error', ignoreError);
-      webSocket.close(CloseCode.UnsupportedProtocol, `expected ${SUBPROTOCOLS.join(' or ')}`);
+      this.#dismiss(
+        webSocket,
+        CloseCode.UnsupportedProtocol,
+        `expected ${SUBPROTOCOLS.join(' or ')}`,
+      );
       return;
     }
     const transport = new WsTransport(webSocket, this.options.clock);
-    this.#transports.add(transport);
-    webSocket.once('close', () => {
-      this.#transports.delete(transport);
-      if (this.#transports.size === 0) this.#emptied?.();
-    });
+    this.#track(webSocket);
     const listener = this.accept(transport, handshakeOf(request, grant, negotiated));
     transport.attach(listener, socket, this.#heartbeat);
   }

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 
 import type { Clock, Transport, TransportListener } from '../core/index.js';
+import { CloseCode } from '../protocol/index.js';
 import { cutCloseReason } from './close-reason.js';
 import type { Heartbeat, Watched } from './heartbeat.js';
 
@@ -12,11 +13,20 @@ const TEXT = { binary: false };
 /** `WebSocket.OPEN`, without importing the class for it. */
 const OPEN = 1;
 
+/**
+ * Pings and pongs a peer may send within a second; an honest one sends one in many seconds. Below the
+ * 60 pongs that may wait unsent before `ws` cuts the link without saying why.
+ */
+const MAX_CONTROL_FRAMES_PER_SECOND = 50;
+
 /** A `ws` socket as the core's transport. */
 export class WsTransport implements Transport, Watched {
   lastHeardAt: number;
   isPaused = false;
   #listener: TransportListener | undefined;
+  /** Pings and pongs that came in {@link #second}. */
+  #controlFrames = 0;
+  #second = 0;
 
   constructor(
     private readonly socket: WebSocket,
@@ -45,8 +55,12 @@ export class WsTransport implements Transport, Watched {
       const bytes = toBuffer(data);
       listener.message(isBinary ? bytes : bytes.toString('utf8'), bytes.length);
     });
-    socket.on('ping', heard);
-    socket.on('pong', heard);
+    const control = (): void => {
+      heard();
+      this.#countControlFrame();
+    };
+    socket.on('ping', control);
+    socket.on('pong', control);
     stream.on('drain', () => {
       listener.drained();
     });
@@ -94,6 +108,20 @@ export class WsTransport implements Transport, Watched {
 
   silent(): void {
     this.#listener?.silent();
+  }
+
+  /** Answering pings costs us as much as sending them costs the peer: a flood of them ends the link. */
+  #countControlFrame(): void {
+    const second = Math.floor(this.lastHeardAt / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#controlFrames = 0;
+    }
+    this.#controlFrames += 1;
+    if (this.#controlFrames <= MAX_CONTROL_FRAMES_PER_SECOND) return;
+    // `ws` goes on reading until the peer has answered the close.
+    this.socket.removeAllListeners('message');
+    this.close(CloseCode.TooManyRequests, 'too many pings');
   }
 }
 

@@ -11,6 +11,7 @@ import { ErrorCode } from '../../protocol/index.js';
 /** Sessions: who is connected by which credentials, and the end of it. Inject it anywhere. */
 @Injectable()
 export class SessionService {
+  /** @internal */
   constructor(private readonly node: RealtimeNode) {}
 
   /** The sessions of a user, one a connection. In 0.1: those of this process. */

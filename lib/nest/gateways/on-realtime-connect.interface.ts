@@ -13,5 +13,6 @@ import type { RealtimeConnection } from '../connection/realtime-connection.js';
  * Nest's own `handleConnection` is called after it and is not waited for.
  */
 export interface OnRealtimeConnect {
+  /** Lets the client in by returning (or resolving), keeps it out by throwing (or rejecting). */
   onRealtimeConnect(client: RealtimeConnection): void | Promise<void>;
 }

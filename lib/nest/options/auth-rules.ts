@@ -6,7 +6,7 @@ import {
   flag,
   integer,
   nonEmptyString,
-  rule,
+  custom,
   type OptionRules,
 } from './option-rules.js';
 import type { RealtimeAuthOptions } from './realtime-options.interface.js';
@@ -18,19 +18,19 @@ const isString = (value: unknown): boolean => typeof value === 'string' && value
 const isListOf = (value: unknown, accepts: (item: unknown) => boolean): boolean =>
   Array.isArray(value) && value.length > 0 && value.every(accepts);
 
-const names = rule(
+const names = custom(
   'a non-empty string or a list of them',
   (value) => isString(value) || isListOf(value, isString),
 );
 
-const secret = rule(
+const secret = custom(
   `a string or bytes of at least ${String(MIN_SECRET_BYTES)} bytes`,
   (value) =>
     (typeof value === 'string' && Buffer.byteLength(value) >= MIN_SECRET_BYTES) ||
     (value instanceof Uint8Array && value.length >= MIN_SECRET_BYTES),
 );
 
-const issuersAndUrls = rule(
+const issuersAndUrls = custom(
   'an object of issuers and the URLs of their keys',
   (value) =>
     typeof value === 'object' &&
@@ -39,13 +39,13 @@ const issuersAndUrls = rule(
     Object.values(value).every((url) => typeof url === 'string' && URL.canParse(url)),
 );
 
-const algorithms = rule('a list of signature algorithms without "none"', (value) =>
+const algorithms = custom('a list of signature algorithms without "none"', (value) =>
   isListOf(value, (name) => isString(name) && String(name).toLowerCase() !== 'none'),
 );
 
 const JWT_RULES: OptionRules = {
   secret,
-  publicKey: rule(
+  publicKey: custom(
     'a PEM text or a KeyObject',
     (value) => isString(value) || value instanceof KeyObject,
   ),
@@ -62,9 +62,9 @@ const JWT_RULES: OptionRules = {
 export const AUTH_RULES: OptionRules = {
   verify: callable,
   // A secret must not be printed when it breaks its rule: `jwt` is checked by `authProblems`.
-  jwt: rule('an object', (value) => typeof value === 'object' && value !== null),
+  jwt: custom('an object', (value) => typeof value === 'object' && value !== null),
   verifier: callable,
-  guards: rule('a list of guard classes', (value) =>
+  guards: custom('a list of guard classes', (value) =>
     isListOf(value, (guard) => typeof guard === 'function'),
   ),
   allowAnonymous: flag,

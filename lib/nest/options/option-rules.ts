@@ -58,7 +58,7 @@ export const flag: OptionRule = {
 };
 
 /** An expectation of its own. */
-export function rule(expected: string, accepts: (value: unknown) => boolean): OptionRule {
+export function custom(expected: string, accepts: (value: unknown) => boolean): OptionRule {
   return { expected, accepts };
 }
 

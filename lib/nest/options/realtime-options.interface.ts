@@ -109,6 +109,7 @@ export interface RealtimeModuleOptions {
 
 /** For `forRootAsync({ useClass })` and `useExisting`: a provider that makes the options. */
 export interface RealtimeOptionsFactory {
+  /** Makes the options. Called once, at start-up. */
   createRealtimeOptions(): RealtimeModuleOptions | Promise<RealtimeModuleOptions>;
 }
 
@@ -123,5 +124,6 @@ export interface ResolvedRealtimeOptions {
   readonly heartbeat: HeartbeatOptions;
   readonly handlers: Required<RealtimeHandlerOptions>;
   readonly shutdown: Required<RealtimeShutdownOptions>;
+  /** Makes the adapter of the app's other gateways. */
   readonly fallbackAdapter: ((httpServer: Server) => WebSocketAdapter) | undefined;
 }

@@ -13,7 +13,7 @@ import {
   findProblems,
   integer,
   RealtimeOptionsError,
-  rule,
+  custom,
   urlPath,
   type OptionRules,
 } from './option-rules.js';
@@ -25,7 +25,7 @@ import type {
 /** Most milliseconds a timer can take; beyond, `setTimeout` fires at once. */
 const MAX_TIMER_MS = 2_147_483_647;
 
-const origins = rule(
+const origins = custom(
   '"same-origin", "*", a function, or a list of origins and of patterns anchored by ^ and $',
   (value) =>
     value === 'same-origin' ||
@@ -39,7 +39,7 @@ function isOrigin(value: unknown): boolean {
   return typeof value === 'string' && URL.canParse(value) && new URL(value).origin === value;
 }
 
-const trustProxy = rule(
+const trustProxy = custom(
   'false, a number of hops, or addresses and subnets',
   (value) => value === false || Number.isSafeInteger(value) || areSubnets(value),
 );

@@ -49,6 +49,7 @@ export interface DisconnectOptions {
  */
 @Injectable()
 export class RoomService {
+  /** @internal */
   constructor(private readonly node: RealtimeNode) {}
 
   /**

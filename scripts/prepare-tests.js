@@ -1,0 +1,59 @@
+/**
+ * Sets up what the tests need on a machine with only Node and npm: the built package, the built
+ * sample, and a Chromium. Run by `npm test` before Jest.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+const BROWSERS = [
+  process.env.CHROMIUM_PATH,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+];
+
+function step(title, run) {
+  const start = Date.now();
+  console.log(`prepare: ${title} …`);
+  run();
+  console.log(`prepare: ${title}, done in ${((Date.now() - start) / 1000).toFixed(1)} s`);
+}
+
+function npx(...args) {
+  execFileSync('npx', ['--no-install', ...args], { cwd: root, stdio: 'inherit' });
+}
+
+function findBrowser() {
+  return BROWSERS.find((path) => path !== undefined && existsSync(path));
+}
+
+/** The words that make a command run as root, or undefined where that is not to be had. */
+function asRoot() {
+  if (process.getuid?.() === 0) return [];
+  return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
+}
+
+function installBrowser() {
+  const prefix = asRoot();
+  if (prefix === undefined || !existsSync('/usr/bin/apt-get')) {
+    console.error(
+      'prepare: no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM_PATH',
+    );
+    process.exit(1);
+  }
+  step("installing Debian's chromium, a minute or two", () => {
+    for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
+      const [command, ...rest] = [...prefix, 'apt-get', '-qq', ...args];
+      const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+      execFileSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], env });
+    }
+  });
+}
+
+step('building the package', () => npx('nest', 'build'));
+step('building the sample', () => npx('tsc', '-p', 'sample/01-chat'));
+if (findBrowser() === undefined) installBrowser();
+console.log(`prepare: browser ${findBrowser()}`);

@@ -19,20 +19,12 @@ import {
   type HelloFrame,
   type Payload,
 } from '../protocol/index.js';
-import { errorFrame } from './error-frame.js';
-import { RealtimeError } from './errors.js';
 import { EarlyFrames } from './early-frames.js';
 import { Inbox } from './inbox.js';
 import type { CoreLimits } from './limits.js';
 import { Outbox } from './outbox.js';
-import type {
-  Clock,
-  Handshake,
-  Observer,
-  RealtimeUser,
-  Transport,
-  TransportListener,
-} from './ports.js';
+import type { Clock, Handshake, Observer, RealtimeUser } from './ports.js';
+import type { Transport, TransportListener } from './ports.js';
 import type { RequestContext } from './request-context.js';
 import { Requests } from './requests.js';
 import type { LocalRoom } from './rooms.js';
@@ -226,7 +218,7 @@ export class Connection implements TransportListener {
       this.close(CloseCode.BadFrame, error.message);
       return;
     }
-    this.outbox.send(errorFrame(new RealtimeError(error.code, error.message), error.id));
+    this.outbox.refuse(error.code, error.message, error.id);
     if (error.fatal) this.close(CloseCode.BadFrame, error.message);
   }
 
@@ -277,14 +269,13 @@ export class Connection implements TransportListener {
   }
 
   #receiveRequest(frame: ClientFrame<Payload> & { type: 'request' }, bytes: number): void {
+    const { id, event } = frame;
     if (this.#state === 'draining') {
-      const error = new RealtimeError(ErrorCode.Unavailable, 'the server is shutting down');
-      this.outbox.send(errorFrame(error, frame.id));
+      this.outbox.refuse(ErrorCode.Unavailable, 'the server is shutting down', id);
       return;
     }
-    if (!this.host.handles(frame.event)) {
-      const error = new RealtimeError(ErrorCode.UnknownEvent, 'no handler answers to this event');
-      this.outbox.send(errorFrame(error, frame.id));
+    if (!this.host.handles(event)) {
+      this.outbox.refuse(ErrorCode.UnknownEvent, 'no handler answers to this event', id);
       return;
     }
     const run = this.requests.accept(frame, (request) => this.host.handle(this, request));
@@ -292,11 +283,8 @@ export class Connection implements TransportListener {
   }
 
   #queueRoomFrame(frame: RoomFrame, bytes: number): void {
-    this.#inbox.push({
-      bytes,
-      exclusive: true,
-      run: () => this.host.handleRoomFrame(this, frame),
-    });
+    const run = (): Promise<void> => this.host.handleRoomFrame(this, frame);
+    this.#inbox.push({ bytes, exclusive: true, run });
   }
 
   #end(code: number, reason: string): void {

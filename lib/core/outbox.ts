@@ -1,9 +1,12 @@
 import {
   encodeServerFrame,
   type ConnectedFrame,
+  type ErrorCode,
   type EncodedPayload,
   type ServerFrame,
 } from '../protocol/index.js';
+import { errorFrame } from './error-frame.js';
+import { RealtimeError } from './errors.js';
 import type { Transport } from './ports.js';
 
 /** A frame whose payload, if any, is already JSON text. */
@@ -47,6 +50,11 @@ export class Outbox {
   sendLast(frame: OutgoingFrame): void {
     const text = encodeServerFrame(frame);
     this.#transmit(text, text.length);
+  }
+
+  /** Sends an error with this code, under the id of what it answers, if there is one. */
+  refuse(code: ErrorCode, message: string, id?: string): void {
+    this.send(errorFrame(new RealtimeError(code, message), id));
   }
 
   /**

@@ -40,8 +40,9 @@ export class Revocations {
     return this.#kept.length;
   }
 
-  /** Keeps a rule for sessions to come. */
+  /** Keeps a rule for sessions to come. One about a single session is not: that session never comes back. */
   add(rule: RevocationRule): void {
+    if (rule.sessionId !== undefined) return;
     const now = this.clock.now();
     this.#kept = this.#kept.filter(({ until }) => until > now);
     this.#kept.push({ rule, until: now + this.keepMs });

@@ -76,10 +76,15 @@ export class Sessions {
     });
   }
 
-  /** Makes a connection a session. False if the credentials are revoked. */
+  /**
+   * Makes a connection a session. False if the credentials are revoked, or ran out longer than the
+   * grace ago.
+   *
+   * @throws TypeError if the user has no id: all users without one would be the same user.
+   */
   begin(connection: Connection, authentication: Authentication): boolean {
     const session = this.#session(connection, authentication);
-    if (this.#revocations.has(session)) return false;
+    if (!this.#isGood(session)) return false;
     connection.identify(session);
     this.deps.hub.addUser(connection, session.user.id);
     this.#watch(connection, session);
@@ -169,7 +174,7 @@ export class Sessions {
       ...this.#session(connection, authentication),
       since: connection.session.since,
     };
-    if (this.#revocations.has(session)) {
+    if (!this.#isGood(session)) {
       throw new RealtimeError(ErrorCode.Unauthorized, 'invalid credentials');
     }
     connection.identify(session);
@@ -184,7 +189,18 @@ export class Sessions {
     });
   }
 
+  /** A verifier may have let expired credentials pass; what would end at once must not begin. */
+  #isGood(session: Session): boolean {
+    const { expiresAt = Infinity } = session;
+    if (expiresAt + this.deps.options.graceMs <= this.deps.clock.now()) return false;
+    return !this.#revocations.has(session);
+  }
+
   #session(connection: Connection, authentication: Authentication): Session {
+    const { id } = authentication.user;
+    if (typeof id !== 'string' || id === '') {
+      throw new TypeError('session: expected a user whose id is a non-empty string');
+    }
     return { ...authentication, id: connection.id, since: this.deps.clock.now() };
   }
 

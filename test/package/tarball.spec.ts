@@ -1,0 +1,118 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import { root } from '../architecture/sources.js';
+
+const run = promisify(execFile);
+
+interface Manifest {
+  readonly version: string;
+  readonly exports: Record<string, unknown>;
+  readonly devDependencies: Record<string, string>;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
+
+/** What an application needs besides the package. */
+const PEERS = [
+  '@nestjs/common',
+  '@nestjs/core',
+  '@nestjs/platform-express',
+  '@nestjs/websockets',
+  'react',
+  'reflect-metadata',
+  'rxjs',
+];
+
+let folder = '';
+let packed: string[] = [];
+let server: ChildProcess | undefined;
+
+/** Packs the package and installs the tarball, with its peers, into an empty folder. */
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'nestjs-realtime-'));
+  const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const { stdout } = await run('npm', pack, { cwd: root });
+  const [tarball] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  if (tarball === undefined) throw new Error('npm pack: expected a tarball');
+  packed = tarball.files.map(({ path }) => path);
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
+  const peers = PEERS.map((name) => `${name}@${manifest.devDependencies[name] ?? 'latest'}`);
+  const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
+  await run('npm', ['install', ...flags, `./${tarball.filename}`, ...peers], { cwd: folder });
+  cpSync(join(root, 'test/package/app'), folder, { recursive: true });
+}, 240_000);
+
+afterAll(() => {
+  server?.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts the application of the folder and resolves to the URL it prints. */
+async function startServer(): Promise<string> {
+  const child = spawn(process.execPath, ['server.js'], { cwd: folder, stdio: 'pipe' });
+  server = child;
+  let output = '';
+  return new Promise((resolve, reject) => {
+    const read = (chunk: Buffer): void => {
+      output += chunk.toString();
+      const url = /ws:\/\/\S+/.exec(output)?.[0];
+      if (url !== undefined) resolve(url);
+    };
+    child.stdout.on('data', read);
+    child.stderr.on('data', read);
+    child.once('exit', () => {
+      reject(new Error(`the server ended:\n${output}`));
+    });
+  });
+}
+
+describe('the packed package', () => {
+  it('holds dist and the documents, nothing else', () => {
+    const outside = packed.filter((path) => !path.startsWith('dist/')).sort();
+    expect(outside).toEqual([
+      'CHANGELOG.md',
+      'LICENSE',
+      'PROTOCOL.md',
+      'README.md',
+      'package.json',
+    ]);
+    const strange = packed.filter(
+      (path) => path.startsWith('dist/') && !/\.(?:js|js\.map|d\.ts)$/.test(path),
+    );
+    expect(strange).toEqual([]);
+    expect(packed.filter((path) => /spec|test\//.test(path))).toEqual([]);
+  });
+
+  it('can be imported by every entry it lists', async () => {
+    const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
+    expect(entries).toEqual(['.', './client', './react', './testing']);
+    const imports = entries.map((entry) => `import '${entry.replace('.', 'nestjs-realtime')}';`);
+    writeFileSync(join(folder, 'imports.js'), `import 'reflect-metadata';\n${imports.join('\n')}`);
+    const { stderr } = await run(process.execPath, ['imports.js'], { cwd: folder });
+    expect(stderr).toBe('');
+  });
+
+  it('has a client that reaches no further than the protocol', () => {
+    const dist = join(folder, 'node_modules/nestjs-realtime/dist');
+    const foreign = readdirSync(join(dist, 'client'))
+      .filter((name) => name.endsWith('.js'))
+      .flatMap((name) => [
+        ...readFileSync(join(dist, 'client', name), 'utf8').matchAll(/from '([^']+)'/g),
+      ])
+      .map(([, specifier = '']) => specifier)
+      .filter((specifier) => !/^\.\/|^\.\.\/protocol\//.test(specifier));
+    expect(foreign).toEqual([]);
+  });
+
+  it('serves an application that talks to its client', async () => {
+    const url = await startServer();
+    const { stdout } = await run(process.execPath, ['client.js', url], { cwd: folder });
+    expect(JSON.parse(stdout)).toEqual({ echoed: { hello: 'world' }, state: 'connected' });
+  }, 60_000);
+});

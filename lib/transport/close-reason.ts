@@ -5,7 +5,7 @@ import { MAX_CLOSE_REASON_BYTES } from '../protocol/index.js';
  * may pass anything: only a string may reach `ws`, which sends memory of others for a typed array
  * (CVE-2026-45736) and throws for the rest.
  */
-export function cutCloseReason(reason: string): string {
+export function cutCloseReason(reason: unknown): string {
   const text = String(reason);
   if (Buffer.byteLength(text) <= MAX_CLOSE_REASON_BYTES) return text;
   let cut = '';

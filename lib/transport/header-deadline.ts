@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 
 import type { Clock } from '../core/index.js';
 
@@ -18,25 +19,28 @@ export const onlookers = new WeakSet<object>();
  */
 export function watchFirstHeaders(server: Server, clock: Clock, limitMs: number): () => void {
   if (limitMs === 0) return () => undefined;
-  const waiting = new Map<Socket, () => void>();
-  const done = (socket: Socket): void => {
-    waiting.get(socket)?.();
-    waiting.delete(socket);
+  const waiting = new Map<unknown, () => void>();
+  const done = (peer: unknown): void => {
+    waiting.get(peer)?.();
+    waiting.delete(peer);
   };
   const onConnection = (socket: Socket): void => {
+    const peer = peerOf(socket);
+    // TLS over a Unix domain socket: nothing tells which request would come from it.
+    if (peer === socket && server instanceof TlsServer) return;
     waiting.set(
-      socket,
+      peer,
       clock.after(limitMs, () => {
-        waiting.delete(socket);
+        waiting.delete(peer);
         socket.destroy();
       }),
     );
     socket.once('close', () => {
-      done(socket);
+      done(peer);
     });
   };
   const onRequest = (request: { readonly socket: Socket }): void => {
-    done(request.socket);
+    done(peerOf(request.socket));
   };
   onlookers.add(onRequest);
   server.on('connection', onConnection);
@@ -49,4 +53,13 @@ export function watchFirstHeaders(server: Server, clock: Clock, limitMs: number)
     for (const cancel of waiting.values()) cancel();
     waiting.clear();
   };
+}
+
+/**
+ * What the TCP connection and its requests have in common. Under TLS a request's socket is not the one
+ * that was connected but one around it; address and port are the same, and no other peer's while it lives.
+ */
+function peerOf(socket: Socket): unknown {
+  const { remoteAddress, remotePort } = socket;
+  return remotePort === undefined ? socket : `${String(remoteAddress)} ${String(remotePort)}`;
 }

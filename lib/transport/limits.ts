@@ -25,8 +25,8 @@ const CLOSE_TIMEOUT_MS = 5_000;
 
 /** Every option of `ws` that bounds or decides something, set by name. */
 export function wsOptions(limits: TransportLimits): ServerOptions {
-  // `closeTimeout` exists since ws 8.19; its type declarations do not know it yet.
-  const options: ServerOptions & { closeTimeout: number } = {
+  // Its type declarations do not know these two yet.
+  const options: ServerOptions & { closeTimeout: number; maxPendingAutoPongs: number } = {
     noServer: true,
     clientTracking: false,
     // Inflating is a memory risk and a CPU cost by default; see SECURITY.md.

@@ -31,9 +31,11 @@ export function isOriginAllowed(
   if (origin === undefined) return !needsOrigin;
   if (allowed === '*') return true;
   if (allowed === 'same-origin') return isSameOrigin(origin, request.headers.host);
-  if (typeof allowed === 'function') return allowed(origin, request);
+  // Only `true`: plain JavaScript may give an async function, whose promise would pass for a yes.
+  if (typeof allowed === 'function') return Object.is(allowed(origin, request), true);
+  // `search` and not `test`, which remembers where a pattern with the flag `g` or `y` has stopped.
   return allowed.some((entry) =>
-    typeof entry === 'string' ? entry === origin : entry.test(origin),
+    typeof entry === 'string' ? entry === origin : origin.search(entry) >= 0,
   );
 }
 
@@ -62,12 +64,15 @@ export function isAnchored(pattern: RegExp): boolean {
   );
 }
 
-/** Whether `|` stands outside every group: `^a|b$` is anchored at neither end. */
+/** Whether `|` stands outside every group and class: `^a|b$` is anchored at neither end. */
 function hasOpenAlternative(source: string): boolean {
   let depth = 0;
+  let inClass = false;
   for (let at = 0; at < source.length; at += 1) {
     const character = source[at];
     if (character === '\\') at += 1;
+    else if (inClass) inClass = character !== ']';
+    else if (character === '[') inClass = true;
     else if (character === '(') depth += 1;
     else if (character === ')') depth -= 1;
     else if (character === '|' && depth === 0) return true;

@@ -53,7 +53,7 @@ export class WsTransport implements Transport, Watched {
     socket.on('message', (data, isBinary) => {
       heard();
       const bytes = toBuffer(data);
-      listener.message(isBinary ? bytes : bytes.toString('utf8'), bytes.length);
+      this.#listener?.message(isBinary ? bytes : bytes.toString('utf8'), bytes.length);
     });
     const control = (): void => {
       heard();
@@ -62,15 +62,14 @@ export class WsTransport implements Transport, Watched {
     socket.on('ping', control);
     socket.on('pong', control);
     stream.on('drain', () => {
-      listener.drained();
+      this.#listener?.drained();
     });
     // Protocol violations and resets end in `close`, which tells the core; without this listener they
     // would end the process (CVE-2022-21676).
     socket.on('error', () => undefined);
     socket.once('close', (code, reason) => {
       heartbeat.forget(this);
-      this.#listener = undefined;
-      listener.closed(code, reason.toString('utf8'));
+      this.#tellClosed(code, reason.toString('utf8'));
     });
   }
 
@@ -119,9 +118,16 @@ export class WsTransport implements Transport, Watched {
     }
     this.#controlFrames += 1;
     if (this.#controlFrames <= MAX_CONTROL_FRAMES_PER_SECOND) return;
-    // `ws` goes on reading until the peer has answered the close.
-    this.socket.removeAllListeners('message');
-    this.close(CloseCode.TooManyRequests, 'too many pings');
+    const reason = 'too many pings';
+    this.close(CloseCode.TooManyRequests, reason);
+    // At once: `ws` goes on reading until the peer has answered the close.
+    this.#tellClosed(CloseCode.TooManyRequests, reason);
+  }
+
+  #tellClosed(code: number, reason: string): void {
+    const listener = this.#listener;
+    this.#listener = undefined;
+    listener?.closed(code, reason);
   }
 }
 

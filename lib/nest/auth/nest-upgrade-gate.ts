@@ -4,15 +4,16 @@ import {
   HttpException,
   Inject,
   Injectable,
+  UseGuards,
   type CanActivate,
   type ExecutionContext,
   type Type,
 } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
+import { ModuleRef, ModulesContainer } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { isObservable, lastValueFrom } from 'rxjs';
 
-import type { Observer } from '../../core/index.js';
+import { RealtimeError, withDeadline, type Clock, type Observer } from '../../core/index.js';
 import { ErrorCode } from '../../protocol/index.js';
 import {
   clientAddress,
@@ -24,7 +25,7 @@ import {
 } from '../../transport/index.js';
 import { exceptionToError } from '../gateways/exception-to-error.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
-import { REALTIME_OBSERVER, REALTIME_OPTIONS } from '../realtime.tokens.js';
+import { REALTIME_CLOCK, REALTIME_OBSERVER, REALTIME_OPTIONS } from '../realtime.tokens.js';
 import { authenticationOf, type AuthenticatedRequest } from './authenticated-request.js';
 import { TokenAuthGuard } from './token-auth.guard.js';
 import { redactQuery } from './token-sources.js';
@@ -38,15 +39,27 @@ const STATUS_BY_CODE: ReadonlyMap<string, number> = new Map([
   [ErrorCode.RateLimited, 429],
 ]);
 
-/** The door: origin, then the guards, with dependency injection, before a request is upgraded. */
+/** Seconds after which a client that could not be let in for now should try again. */
+const RETRY_AFTER_SECONDS = 1;
+
+/**
+ * The door: origin, then the guards, with dependency injection, before a request is upgraded.
+ *
+ * `@UseGuards()` here runs nothing: it makes `TokenAuthGuard` what a testing module's `overrideGuard()`
+ * looks for, as it would be on a controller.
+ */
 @Injectable()
+@UseGuards(TokenAuthGuard)
 export class NestUpgradeGate implements UpgradeGate {
   readonly addressOf: ClientAddress;
+  #guards: readonly CanActivate[] | undefined;
 
   constructor(
     private readonly moduleRef: ModuleRef,
     @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
     @Inject(REALTIME_OBSERVER) private readonly observer: Observer,
+    @Inject(REALTIME_CLOCK) private readonly clock: Clock,
+    private readonly modules: ModulesContainer,
   ) {
     this.addressOf = clientAddress(options.trustProxy);
   }
@@ -55,7 +68,11 @@ export class NestUpgradeGate implements UpgradeGate {
     try {
       // Whether a missing origin matters depends on where the token is: the guard sees to that.
       if (!isOriginAllowed(request, this.options.origins, false)) return FORBIDDEN;
-      if (!(await this.#askGuards(request))) return FORBIDDEN;
+      const { admissionTimeoutMs } = this.options.limits;
+      const asked = this.#askGuards(request);
+      // A guard that hangs would hold its place among the pending upgrades for ever.
+      const late = (): Error => new RealtimeError(ErrorCode.Unavailable, 'try again');
+      if (!(await withDeadline(this.clock, admissionTimeoutMs, asked, late))) return FORBIDDEN;
     } catch (error) {
       return this.#refusal(error);
     }
@@ -66,7 +83,8 @@ export class NestUpgradeGate implements UpgradeGate {
 
   async #askGuards(request: IncomingMessage): Promise<boolean> {
     const context = executionContext(request);
-    for (const guard of this.#guards()) {
+    this.#guards ??= this.#findGuards();
+    for (const guard of this.#guards) {
       const answer = guard.canActivate(context);
       const allowed = await (isObservable(answer) ? lastValueFrom(answer) : answer);
       if (!allowed) return false;
@@ -74,9 +92,25 @@ export class NestUpgradeGate implements UpgradeGate {
     return true;
   }
 
-  #guards(): CanActivate[] {
+  #findGuards(): CanActivate[] {
     const types: readonly Type<CanActivate>[] = this.options.auth?.guards ?? [TokenAuthGuard];
-    return types.map((type) => this.moduleRef.get<CanActivate>(type, { strict: false }));
+    return types.map(
+      (type) => this.#replacement(type) ?? this.moduleRef.get<CanActivate>(type, { strict: false }),
+    );
+  }
+
+  /**
+   * What stands in for a guard: given by a custom provider, or by a test. Nest keeps a class that is
+   * both a provider and named in `@UseGuards()` twice, and `moduleRef` gives whichever comes last.
+   */
+  #replacement(type: Type<CanActivate>): CanActivate | undefined {
+    for (const { providers, injectables } of this.modules.values()) {
+      for (const wrapper of [providers.get(type), injectables.get(type)]) {
+        if (wrapper !== undefined && wrapper.metatype !== type)
+          return wrapper.instance as CanActivate;
+      }
+    }
+    return undefined;
   }
 
   /** What was thrown, as an answer. What was not made for clients is only in the log. */
@@ -88,12 +122,19 @@ export class NestUpgradeGate implements UpgradeGate {
         status: 503,
         code: ErrorCode.Unavailable,
         message: 'try again',
-        retryAfterSeconds: 1,
+        retryAfterSeconds: RETRY_AFTER_SECONDS,
       };
     }
     const { code, message } = known;
-    const status = error instanceof HttpException ? error.getStatus() : STATUS_BY_CODE.get(code);
-    return { status: status ?? 503, code, message };
+    const found = error instanceof HttpException ? error.getStatus() : STATUS_BY_CODE.get(code);
+    const status = found ?? 503;
+    const isPassing = status === 429 || status === 503;
+    return {
+      status,
+      code,
+      message,
+      ...(isPassing ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {}),
+    };
   }
 }
 

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 
 import type { Authentication, Handshake, TokenVerifier } from '../../core/index.js';
+import { isOriginAllowed } from '../../transport/index.js';
 import { RealtimeConnection } from '../connection/realtime-connection.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
 import { REALTIME_OPTIONS, REALTIME_TOKEN_VERIFIER } from '../realtime.tokens.js';
@@ -51,9 +52,10 @@ export class TokenAuthGuard implements CanActivate {
   }
 
   async #verify(request: AuthenticatedRequest, found: FoundToken): Promise<Authentication> {
-    // A browser adds cookies to whatever a page asks for; only `Origin` tells whose page it was.
-    if (found.isAmbient && request.headers.origin === undefined) {
-      throw new ForbiddenException('expected an Origin header');
+    // A browser adds cookies to whatever a page asks for; only `Origin` tells whose page it was. The
+    // upgrade has looked at it before, an HTTP route has not.
+    if (found.isAmbient && !isOriginAllowed(request, this.options.origins, true)) {
+      throw new ForbiddenException('expected an Origin header of an allowed origin');
     }
     const authentication = await this.verifier.verify(found.token, this.#handshake(request));
     if (authentication === undefined) throw new UnauthorizedException('invalid credentials');

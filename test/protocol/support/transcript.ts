@@ -1,5 +1,12 @@
 /** Writes a dialogue as PROTOCOL.md shows it, so that the text there cannot differ from the data. */
-import type { ApplicationStep, CloseStep, ConnectStep, Step, Vector } from './vectors.js';
+import type {
+  ApplicationStep,
+  CloseStep,
+  ConnectStep,
+  RefusedStep,
+  Step,
+  Vector,
+} from './vectors.js';
 
 /** The lines of a dialogue: `C` is the client, `S` the server, `A` the server's application. */
 export function transcript(vector: Vector): string {
@@ -8,7 +15,7 @@ export function transcript(vector: Vector): string {
 
 function lines(step: Step): string[] {
   if ('connect' in step) return [connectLine(step)];
-  if ('refused' in step) return [`S  HTTP ${String(step.refused.status)}${headers(step.refused)}`];
+  if ('refused' in step) return [refusedLine(step)];
   if ('unordered' in step)
     return step.unordered.flatMap(lines).map((line) => `${line}   (any order)`);
   if ('close' in step) return [closeLine(step)];
@@ -22,20 +29,22 @@ function lines(step: Step): string[] {
 }
 
 function connectLine({ connect }: ConnectStep): string {
-  const { offers, protocol, token, path } = connect;
+  const { offers, protocol, token, cookie, origin, path } = connect;
   const parts = ['C  connects'];
   if (path !== undefined) parts.push(`to ${path}`);
   parts.push(offers.length === 0 ? 'without a subprotocol' : `offering ${offers.join(', ')}`);
   if (token !== undefined) parts.push(`with ${token} in the handshake`);
+  if (cookie !== undefined) parts.push(`with ${cookie} in the cookie`);
+  if (origin !== undefined) parts.push(`from a page of ${origin}`);
   if (protocol !== undefined && protocol !== 'realtime.v1.json')
     parts.push(`(echoed: ${protocol})`);
   return parts.join(' ');
 }
 
-function headers(refused: { readonly headers?: Readonly<Record<string, string>> }): string {
-  return Object.keys(refused.headers ?? {})
-    .map((name) => ` with ${name}`)
-    .join('');
+function refusedLine({ refused }: RefusedStep): string {
+  const { status, headers = {}, code } = refused;
+  const names = Object.keys(headers).map((name) => ` with ${name}`);
+  return `S  HTTP ${String(status)} ${code}${names.join('')}`;
 }
 
 function closeLine({ close }: CloseStep): string {
@@ -56,6 +65,10 @@ function applicationLine({ application }: ApplicationStep): string {
       return `A  disconnects ${application.user}`;
     case 'leave':
       return `A  takes the connection out of ${application.room}`;
+    case 'forbid':
+      return `A  takes from ${application.user} the right to be in ${application.room}`;
+    case 'revoke':
+      return `A  revokes the tokens of ${application.user}`;
     case 'shutdown':
       return 'A  shuts down';
   }

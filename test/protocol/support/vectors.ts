@@ -19,9 +19,15 @@ export interface ServerSetup {
   /** Request handlers the dialogue uses. */
   readonly handlers: readonly string[];
   /** Limits that differ from the defaults. */
-  readonly limits?: { readonly rooms?: number };
+  readonly limits?: {
+    readonly rooms?: number;
+    /** Connection attempts that an address may make at once. */
+    readonly attempts?: number;
+  };
   /** The server refuses new connections from the start. */
   readonly draining?: boolean;
+  /** The server lets clients in that show no token. */
+  readonly anonymous?: boolean;
 }
 
 /** The client opens a connection. `protocol` is the subprotocol the server has to echo, if any. */
@@ -31,6 +37,10 @@ export interface ConnectStep {
     readonly protocol?: string;
     /** Bearer token of the handshake. */
     readonly token?: string;
+    /** Token in the cookie that the server reads. */
+    readonly cookie?: string;
+    /** The page's origin, as a browser sends it. */
+    readonly origin?: string;
     /** Absent: the path the server listens on. */
     readonly path?: string;
   };
@@ -41,6 +51,8 @@ export interface RefusedStep {
   readonly refused: {
     readonly status: number;
     readonly headers?: Readonly<Record<string, string>>;
+    /** The `code` of the answer's JSON body. */
+    readonly code: string;
   };
 }
 
@@ -92,13 +104,17 @@ export interface ApplicationStep {
         readonly payload?: unknown;
       }
     | { readonly do: 'disconnect'; readonly user: string }
-    | { readonly do: 'leave'; readonly room: string; readonly reason: string }
+    | { readonly do: 'leave'; readonly room: string }
+    /** The user loses the right to be in a room. */
+    | { readonly do: 'forbid'; readonly user: string; readonly room: string }
+    /** Every token of the user that was issued until now is worth nothing any more. */
+    | { readonly do: 'revoke'; readonly user: string }
     | { readonly do: 'shutdown' };
 }
 
-/** A limit of time runs out. A runner may set that limit as short as it likes. */
+/** Time passes on the server; how much each name stands for says the README. */
 export interface ElapseStep {
-  readonly elapse: 'hello-timeout';
+  readonly elapse: 'hello-timeout' | 'renewal-time' | 'grace';
 }
 
 /** One line of a dialogue. */

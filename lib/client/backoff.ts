@@ -1,0 +1,75 @@
+import type { CloseAction, GoingAwayFrame } from '../protocol/index.js';
+import type { Environment } from './environment.js';
+
+/** Bounds of the delay between attempts, in milliseconds. */
+export interface DelayBounds {
+  readonly minDelayMs: number;
+  readonly maxDelayMs: number;
+}
+
+/**
+ * The delay before attempt `attempt` (1 is the first retry): random between `minDelayMs` and
+ * `min(maxDelayMs, minDelayMs * 2^attempt)`, so that clients that lost the same server spread out.
+ *
+ * @param random from 0 up to, not including, 1.
+ * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/ ("full jitter")
+ */
+export function backoffDelay(
+  attempt: number,
+  { minDelayMs, maxDelayMs }: DelayBounds,
+  random: number,
+): number {
+  const ceiling = Math.min(maxDelayMs, minDelayMs * 2 ** attempt);
+  return minDelayMs + random * (ceiling - minDelayMs);
+}
+
+/** Bounds of the delays, and when to give up. */
+export interface ReconnectPolicy extends DelayBounds {
+  readonly stableAfterMs: number;
+  readonly maxAttempts: number;
+}
+
+/** Decides how long to wait before the next attempt. Has no timer of its own. */
+export class Backoff {
+  readonly #policy: ReconnectPolicy;
+  readonly #environment: Pick<Environment, 'now' | 'random'>;
+  #attempts = 0;
+  /** When the present connection counts as lasting; never while there is none. */
+  #stableAt = Infinity;
+  #goingAway: { readonly earliest: number; readonly windowMs: number } | undefined;
+
+  constructor(policy: ReconnectPolicy, environment: Pick<Environment, 'now' | 'random'>) {
+    this.#policy = policy;
+    this.#environment = environment;
+  }
+
+  /** The connection is up. */
+  connected(): void {
+    this.#stableAt = this.#environment.now() + this.#policy.stableAfterMs;
+  }
+
+  /** The server announced its end and when to come back. */
+  announced({ afterMs, windowMs }: GoingAwayFrame): void {
+    this.#goingAway = { earliest: this.#environment.now() + afterMs, windowMs };
+  }
+
+  /** Milliseconds until the next attempt; `undefined` when there were enough. */
+  next(action: CloseAction): number | undefined {
+    const now = this.#environment.now();
+    const random = this.#environment.random();
+    const announced = this.#goingAway;
+    // A server that accepts and drops at once must not be hammered: only a lasting connection resets.
+    if (now >= this.#stableAt) this.#attempts = 0;
+    this.#stableAt = Infinity;
+    this.#goingAway = undefined;
+    this.#attempts += 1;
+    if (this.#attempts > this.#policy.maxAttempts) return undefined;
+    if (announced !== undefined) {
+      return Math.max(0, announced.earliest + random * announced.windowMs - now);
+    }
+    // The second "at once" in a row is no longer one: every node may be going away.
+    return action === 'reconnect-now' && this.#attempts === 1
+      ? random * this.#policy.minDelayMs
+      : backoffDelay(this.#attempts, this.#policy, random);
+  }
+}

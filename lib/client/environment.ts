@@ -1,0 +1,74 @@
+/** The longest delay of a timer: above it, `setTimeout` fires at once. Milliseconds, 24.8 days. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/**
+ * What the client needs of a WebSocket: a browser's, `ws`'s, Deno's, Bun's and React Native's all
+ * fit. The events are `never` because every runtime declares its own; the client reads `data` of
+ * messages, `code` and `reason` of closes.
+ */
+export interface WebSocketLike {
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  /** Bytes that `send` took and the network did not. Absent means unknown. */
+  readonly bufferedAmount?: number;
+  send(data: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** Makes a {@link WebSocketLike}. */
+export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
+
+/** Everything the client takes from the world around it, so that tests can stand in for the world. */
+export interface Environment {
+  /** Absent where the runtime has none (Node before 22). */
+  readonly WebSocket: WebSocketConstructor | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  /** Calls back once after `delayMs` (cut to 24.8 days), unless the returned function is called before. */
+  readonly after: (delayMs: number, callback: () => void) => () => void;
+  /** From 0 up to, not including, 1. Spreads reconnects; nothing secret hangs on it. */
+  readonly random: () => number;
+  /** 128 random bits in hexadecimal that nobody can guess. */
+  readonly randomKey: () => string;
+  /** Calls back when the network is back, until the returned function is called. */
+  readonly onOnline: (callback: () => void) => () => void;
+  /** Gets what the application's handlers throw, and errors that nobody listens for. */
+  readonly reportError: (error: unknown) => void;
+}
+
+/** What the types of the DOM promise and Node, Deno or React Native may lack. */
+type Runtime = Partial<
+  Pick<typeof globalThis, 'WebSocket' | 'addEventListener' | 'removeEventListener' | 'reportError'>
+>;
+
+/** The world as the runtime has it now: polyfills may come after this module. */
+export function runtimeEnvironment(): Environment {
+  const runtime: Runtime = globalThis;
+  return {
+    WebSocket: runtime.WebSocket,
+    // Not Date.now(): a clock that is set back would keep a dead connection alive.
+    now: () => performance.now(),
+    after: (delayMs, callback) => {
+      const timer = setTimeout(callback, Math.min(delayMs, MAX_TIMER_MS));
+      return () => {
+        clearTimeout(timer);
+      };
+    },
+    random: () => Math.random(),
+    randomKey: () =>
+      crypto
+        .getRandomValues(new Uint8Array(16))
+        .reduce((key, byte) => key + byte.toString(16).padStart(2, '0'), ''),
+    onOnline: (callback) => {
+      runtime.addEventListener?.('online', callback);
+      return () => {
+        runtime.removeEventListener?.('online', callback);
+      };
+    },
+    reportError: (error) => {
+      (runtime.reportError ?? console.error)(error);
+    },
+  };
+}

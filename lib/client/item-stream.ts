@@ -1,0 +1,81 @@
+import type { Caller } from './calls.js';
+import { clientError, type RealtimeClientError } from './errors.js';
+
+/** Items that may wait to be read. More means that the reader is slower than the server. */
+export const MAX_BUFFERED_ITEMS = 1_000;
+
+interface Reader<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * The items of one stream, between the connection that brings them and the loop that reads them.
+ * Items come in order; an error comes after the items before it, once; after the end, only the end.
+ *
+ * Not an async generator: its `return()` would wait for an item that may never come.
+ */
+export class ItemStream<T> implements AsyncIterator<T, undefined> {
+  readonly #items: T[] = [];
+  /** Invariant: nobody waits while there are items or the stream has ended. */
+  readonly #readers: Reader<T>[] = [];
+  readonly #stop: () => void;
+  #hasEnded = false;
+  #error: RealtimeClientError | undefined;
+
+  /** @param begin begins the call for this stream; what it returns gives the call up. */
+  constructor(begin: (caller: Caller) => () => void) {
+    this.#stop = begin({
+      receive: (frame) => {
+        // A lone `response` is a stream of one, or of none when the handler returned nothing.
+        if ('payload' in frame || frame.type === 'next') {
+          if (this.#items.length >= MAX_BUFFERED_ITEMS) {
+            return clientError('stream-overflow', 'Too many items wait to be read.');
+          }
+          this.#items.push(frame.payload as T);
+        }
+        this.#hasEnded = frame.type !== 'next';
+        this.#serve();
+        return !this.#hasEnded;
+      },
+      fail: (error) => {
+        this.#error = error;
+        this.#hasEnded = true;
+        this.#serve();
+      },
+    });
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    return new Promise((resolve, reject) => {
+      this.#readers.push({ resolve, reject });
+      this.#serve();
+    });
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#stop();
+    this.#items.length = 0;
+    this.#error = undefined;
+    this.#hasEnded = true;
+    this.#serve();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** Gives the readers what there is for them. */
+  #serve(): void {
+    while (this.#items.length > 0 || this.#hasEnded) {
+      const reader = this.#readers.shift();
+      if (reader === undefined) return;
+      // The length decides, not the item: an item may be undefined.
+      if (this.#items.length > 0) {
+        reader.resolve({ done: false, value: this.#items.shift() as T });
+      } else if (this.#error !== undefined) {
+        reader.reject(this.#error);
+        this.#error = undefined;
+      } else {
+        reader.resolve({ done: true, value: undefined });
+      }
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import type { ReconnectPolicy } from './backoff.js';
+import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
+import { clientError } from './errors.js';
+import type { TokenSource } from './token.js';
+
+/** How the client comes back after its connection broke. */
+export interface ReconnectOptions {
+  /** Shortest delay before an attempt. Milliseconds, from 1. Default 1,000. */
+  readonly minDelayMs?: number | undefined;
+  /** Longest delay before an attempt. Milliseconds, from `minDelayMs`. Default 30,000. */
+  readonly maxDelayMs?: number | undefined;
+  /** How long a connection must last before the delays start from the shortest again. Milliseconds, from 0. Default 5,000. */
+  readonly stableAfterMs?: number | undefined;
+  /** Attempts in a row after which the client closes for good. From 0 (never reconnect). Default `Infinity`. */
+  readonly maxAttempts?: number | undefined;
+}
+
+/** Options of a `RealtimeClient`. */
+export interface RealtimeClientOptions {
+  /** Credentials. Absent means none. */
+  readonly token?: TokenSource | undefined;
+  /** Makes sockets. Default the runtime's `WebSocket`; needed on Node 20, which has none: pass `ws`'s. */
+  readonly WebSocket?: WebSocketConstructor | undefined;
+  /**
+   * Longest time from `request()` or `publish()` to its answer, waiting for a connection included.
+   * Milliseconds, from 1. Default 10,000. It cannot be switched off. Streams have no such limit.
+   */
+  readonly requestTimeoutMs?: number | undefined;
+  /** Longest time of an attempt to connect: token, handshake and welcome together. Milliseconds, from 1. Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** How to come back after a broken connection. */
+  readonly reconnect?: ReconnectOptions | undefined;
+  /** Whether to connect without being asked to. Default `true`. Use `false` for clients made during server-side rendering. */
+  readonly autoConnect?: boolean | undefined;
+  /** @internal Replaces parts of the world in tests. */
+  readonly environment?: Partial<Environment> | undefined;
+}
+
+/** Options with every default filled in. */
+export interface Settings {
+  readonly url: string;
+  readonly token: TokenSource | undefined;
+  readonly requestTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly reconnect: ReconnectPolicy;
+  readonly autoConnect: boolean;
+  readonly environment: Environment;
+}
+
+/** The number, if it is large enough. Too large is nothing: timers are cut to what the runtime can do. */
+function atLeast(min: number, path: string, value: number): number {
+  if (value >= min) return value;
+  throw clientError('invalid-option', `${path}: expected at least ${String(min)}`);
+}
+
+/**
+ * Fills in defaults and checks ranges.
+ *
+ * @throws RealtimeClientError with code `invalid-option`.
+ */
+export function resolveOptions(url: string | URL, options: RealtimeClientOptions): Settings {
+  const { reconnect = {}, autoConnect = true } = options;
+  const environment = { ...runtimeEnvironment(), ...options.environment };
+  environment.WebSocket = options.WebSocket ?? environment.WebSocket;
+  if (environment.WebSocket === undefined && autoConnect) {
+    throw clientError('invalid-option', 'WebSocket: expected a constructor');
+  }
+  const minDelayMs = atLeast(1, 'reconnect.minDelayMs', reconnect.minDelayMs ?? 1_000);
+  const { maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
+  return {
+    url: String(url),
+    token: options.token,
+    requestTimeoutMs: atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 10_000),
+    connectTimeoutMs: atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
+    reconnect: {
+      minDelayMs,
+      maxDelayMs: atLeast(minDelayMs, 'reconnect.maxDelayMs', maxDelayMs),
+      stableAfterMs: atLeast(0, 'reconnect.stableAfterMs', reconnect.stableAfterMs ?? 5_000),
+      maxAttempts: atLeast(0, 'reconnect.maxAttempts', reconnect.maxAttempts ?? Infinity),
+    },
+    autoConnect,
+    environment,
+  };
+}

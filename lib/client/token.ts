@@ -1,0 +1,30 @@
+/**
+ * Where the client's credentials come from: a fixed token, or a function that is called before
+ * every attempt to connect and when the server asks for fresh ones. `undefined` connects without a
+ * token (the handshake's cookies may do).
+ *
+ * A function that throws or rejects is called again after a delay; an {@link UnauthorizedError}
+ * stops the client for good.
+ */
+export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
+
+/** Gets the token: at once if it is fixed, later if it has to be fetched. */
+export function readToken(
+  source: TokenSource | undefined,
+  proceed: (token: string | undefined) => void,
+  refuse: (cause: unknown) => void,
+): void {
+  if (typeof source !== 'function') {
+    proceed(source);
+    return;
+  }
+  // Called inside the promise, so that a function that throws is one that rejects.
+  void new Promise<string | undefined>((resolve) => {
+    resolve(source());
+  }).then(proceed, refuse);
+}
+
+/** Whether the token function said that there are no credentials and will be none. */
+export function isFinalRefusal(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'unauthorized';
+}

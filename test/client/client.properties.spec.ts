@@ -1,0 +1,179 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { ServerFrame } from '../../lib/protocol/index.js';
+import { settle } from './support/fake-clock.js';
+import { connectedFrame, message, World } from './support/world.js';
+
+const NAME = 'chat/general';
+const MIN_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 30_000;
+
+/** What may happen to a client, as a function of the world. */
+type Step = (world: World, settled: Promise<unknown>[]) => void;
+
+/** Notes how a call ends; that it ends is the property. */
+function note(settled: Promise<unknown>[], promise: Promise<unknown>): void {
+  settled.push(promise.catch((error: unknown) => error));
+}
+
+const receive =
+  (frame: ServerFrame): Step =>
+  ({ sockets }) =>
+    sockets.at(-1)?.receive(frame);
+
+async function drain(items: AsyncIterable<unknown>): Promise<void> {
+  for await (const item of items) if (item === 'enough') return;
+}
+
+const userSteps: fc.Arbitrary<Step> = fc.constantFrom<Step[]>(
+  ({ client }, settled) => {
+    note(settled, client.connect());
+  },
+  ({ client }, settled) => {
+    note(settled, client.request('a', 1));
+  },
+  ({ client }, settled) => {
+    note(settled, drain(client.stream('s')));
+  },
+  ({ client }, settled) => {
+    note(settled, client.room(NAME).publish('p'));
+  },
+  ({ client }, settled) => {
+    note(settled, client.room(NAME).subscribe());
+  },
+  ({ client }) => {
+    client.room(NAME).unsubscribe();
+  },
+  ({ client }) => {
+    client.room(NAME).on('chat.message', () => undefined);
+  },
+);
+
+const networkSteps: fc.Arbitrary<Step> = fc.oneof(
+  fc.constant<Step>(({ sockets }) => sockets.at(-1)?.open()),
+  fc.constant(receive(connectedFrame)),
+  fc.constantFrom(1000, 1001, 1006, 4000, 4100, 4300, 4401, 4429).map(
+    (code): Step =>
+      ({ sockets }) =>
+        sockets.at(-1)?.drop(code),
+  ),
+  fc.constant<Step>(({ sockets }) => sockets[0]?.drop(1006)),
+  fc.constant<Step>(({ sockets }) => sockets.at(-1)?.receiveRaw('{')),
+  fc.constant<Step>(({ onlineListeners }) =>
+    [...onlineListeners].forEach((online) => {
+      online();
+    }),
+  ),
+  fc.integer({ min: 0, max: 60_000 }).map((ms): Step => ({ clock }) => {
+    clock.advance(ms);
+  }),
+);
+
+const serverSteps: fc.Arbitrary<Step> = fc.oneof(
+  fc.integer({ min: 1, max: 12 }).chain((n) =>
+    fc.constantFrom(
+      receive({ type: 'response', id: String(n), payload: n }),
+      receive({ type: 'next', id: String(n), payload: n }),
+      receive({ type: 'complete', id: String(n) }),
+      receive({ type: 'subscribed', id: String(n), room: NAME, epoch: 'e1', offset: n }),
+      receive({ type: 'subscribed', room: NAME, epoch: 'e1', offset: n }),
+      receive({ type: 'unsubscribed', room: NAME, reason: 'unavailable' }),
+      receive({
+        type: 'error',
+        id: String(n),
+        code: 'unavailable',
+        message: '',
+        retryable: true,
+      }),
+      receive({ type: 'authenticate', withinMs: 1_000 }),
+      receive(message(n)),
+    ),
+  ),
+);
+
+describe('whatever happens, a client', () => {
+  it('has at most one live socket, keeps its delays, and settles everything when it is closed', async () => {
+    const steps = fc.array(fc.oneof(userSteps, networkSteps, serverSteps), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(
+        steps,
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
+        async (all, random) => {
+          const world = new World({ token: () => 'token' });
+          world.random = random;
+          world.client.on('error', () => undefined);
+          const calls: Promise<unknown>[] = [];
+          for (const step of all) {
+            step(world, calls);
+            await settle();
+            expect(world.sockets.filter(({ isLive }) => isLive).length).toBeLessThanOrEqual(1);
+          }
+          checkTransitions(world);
+          world.client.close();
+          await Promise.all(calls);
+          expect(world.clock.pending).toBe(0);
+          expect(world.onlineListeners.size).toBe(0);
+          expect(world.sockets.some(({ isLive }) => isLive)).toBe(false);
+          expect(world.reported).toEqual([]);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('never delivers an offset of an epoch twice or out of order, nor over a hole it did not tell', async () => {
+    const frames = fc.array(
+      fc.oneof(
+        fc
+          .tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom('e1', 'e2'))
+          .map(([n, epoch]) => message(n, epoch)),
+        fc
+          .integer({ min: 0, max: 8 })
+          .map((offset) => ({ type: 'position', room: NAME, epoch: 'e1', offset }) as const),
+        fc
+          .integer({ min: 0, max: 8 })
+          .map(
+            (offset) =>
+              ({ type: 'gap', room: NAME, epoch: 'e1', offset, reason: 'evicted' }) as const,
+          ),
+      ),
+      { maxLength: 30 },
+    );
+    await fc.assert(
+      fc.asyncProperty(frames, async (all) => {
+        const world = new World();
+        const room = world.client.room(NAME);
+        let place = { epoch: 'e1', offset: 0 };
+        room.on('gap', ({ position }) => {
+          place = position;
+        });
+        room.on('chat.message', (_payload, { position }) => {
+          expect(position).toEqual({ epoch: place.epoch, offset: place.offset + 1 });
+          place = position ?? place;
+        });
+        await world.accept();
+        world.socket.receive({ type: 'subscribed', room: NAME, epoch: 'e1', offset: 0 });
+        for (const frame of all) {
+          world.socket.receive(frame);
+          if (frame.type === 'position') place = room.position ?? place;
+          expect(room.position).toEqual(place);
+        }
+        expect(world.reported).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** Each transition begins where the last one ended, and no delay leaves its bounds. */
+function checkTransitions({ changes }: World): void {
+  let state = 'idle';
+  for (const change of changes) {
+    expect(change.previous).toBe(state);
+    state = change.state;
+    if (change.state !== 'waiting') continue;
+    const isAtOnce = change.code === 1001 || change.code === 4000;
+    expect(change.delayMs).toBeGreaterThanOrEqual(isAtOnce ? 0 : MIN_DELAY_MS);
+    expect(change.delayMs).toBeLessThanOrEqual(MAX_DELAY_MS);
+  }
+}

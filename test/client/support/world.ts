@@ -1,0 +1,124 @@
+import {
+  RealtimeClient,
+  type RealtimeClientOptions,
+  type StateChange,
+} from '../../../lib/client/index.js';
+import type { ConnectedFrame, MessageFrame } from '../../../lib/protocol/index.js';
+import { FakeClock, settle } from './fake-clock.js';
+import { FakeSocket } from './fake-socket.js';
+
+export const connectedFrame: ConnectedFrame = {
+  type: 'connected',
+  connectionId: 'c-1',
+  user: { id: 'ada' },
+  heartbeat: { intervalMs: 30_000, timeoutMs: 45_000 },
+  limits: { frameBytes: 1_048_576, rooms: 100 },
+};
+
+/** A message of the room `chat/general`, at an offset of an epoch. */
+export function message(offset: number, epoch = 'e1'): MessageFrame {
+  const id = `m-${epoch}-${String(offset)}`;
+  const room = 'chat/general';
+  return {
+    type: 'message',
+    room,
+    event: 'chat.message',
+    id,
+    timestamp: 5,
+    epoch,
+    offset,
+    payload: offset,
+  };
+}
+
+/**
+ * A client whose world is the test: sockets, time, chance and the network.
+ *
+ * How to extend: what a server does belongs into {@link FakeSocket}, what the runtime does here.
+ */
+export class World {
+  readonly clock = new FakeClock();
+  readonly sockets: FakeSocket[] = [];
+  readonly changes: StateChange[] = [];
+  /** What went to `reportError`. */
+  readonly reported: unknown[] = [];
+  readonly client: RealtimeClient;
+  /** What `random()` gives. */
+  random = 0.5;
+  /** Who waits for the network. */
+  readonly onlineListeners = new Set<() => void>();
+
+  constructor(options: RealtimeClientOptions = {}) {
+    const { sockets } = this;
+    class Socket extends FakeSocket {
+      constructor(url: string, protocols?: string[]) {
+        super(url, protocols);
+        sockets.push(this);
+      }
+    }
+    this.client = new RealtimeClient('wss://example.test/realtime', {
+      environment: {
+        WebSocket: Socket,
+        now: this.clock.now,
+        after: this.clock.after,
+        random: () => this.random,
+        randomKey: () => '0123456789abcdef0123456789abcdef',
+        onOnline: (callback) => {
+          this.onlineListeners.add(callback);
+          return () => this.onlineListeners.delete(callback);
+        },
+        reportError: (error) => this.reported.push(error),
+      },
+      ...options,
+    });
+    this.client.on('state', (change) => {
+      this.changes.push(change);
+    });
+  }
+
+  /** The newest socket. */
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error('no socket was made');
+    return socket;
+  }
+
+  /** The states the client went through. */
+  get states(): string[] {
+    return this.changes.map(({ state }) => state);
+  }
+
+  /** The last transition. */
+  get lastChange(): StateChange {
+    const change = this.changes.at(-1);
+    if (change === undefined) throw new Error('no transition was told');
+    return change;
+  }
+
+  /** Plays a server that lets the present attempt in. */
+  async accept(frame: Partial<ConnectedFrame> = {}): Promise<FakeSocket> {
+    await settle();
+    this.socket.open();
+    this.socket.receive({ ...connectedFrame, ...frame });
+    await settle();
+    return this.socket;
+  }
+
+  /** Waits out the delay and lets the next attempt in. */
+  async reconnect(): Promise<FakeSocket> {
+    this.clock.advance(this.lastChange.delayMs ?? 0);
+    return this.accept();
+  }
+}
+
+/** A world whose client is connected. */
+export async function connectedWorld(options: RealtimeClientOptions = {}): Promise<World> {
+  const world = new World(options);
+  await world.accept();
+  return world;
+}
+
+/** What a promise came to, as a value: its error if it rejected. */
+export function outcome(promise: Promise<unknown>): Promise<unknown> {
+  return promise.catch((error: unknown) => error);
+}

@@ -92,7 +92,7 @@ export class Calls {
     const isRequest = question.type === 'request';
     let text: string;
     try {
-      text = encodeClientFrame({ ...question, id });
+      text = encodeClientFrame(Object.assign({ type: question.type, id }, question));
       this.#admit(options.signal);
     } catch (cause) {
       const isOurs = cause instanceof RealtimeClientError;

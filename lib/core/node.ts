@@ -65,6 +65,9 @@ export interface Outgoing {
   readonly except?: readonly string[];
 }
 
+/** What the return of one client adds to the time over which all spread theirs, in milliseconds. */
+const RETURN_MS = 2;
+
 /** One server process: its connections, its rooms, and the way to the other nodes. */
 export class RealtimeNode implements ConnectionHost {
   readonly hub = new Hub();
@@ -214,14 +217,15 @@ export class RealtimeNode implements ConnectionHost {
    * Says goodbye to everybody: announces it, waits for answers that are due, closes with 1001.
    *
    * @param drainMs longest wait for answers. 0: do not wait.
+   * @param spreadMs longest time over which clients are asked to spread their return.
    */
-  async drain(drainMs: number): Promise<void> {
+  async drain(drainMs: number, spreadMs: number): Promise<void> {
     const connections = [...this.hub.connections];
     let cancel: () => void = () => undefined;
     const late = new Promise<void>((resolve) => {
       cancel = this.deps.clock.after(drainMs, resolve);
     });
-    const windowMs = Math.max(1_000, drainMs);
+    const windowMs = Math.min(spreadMs, 1_000 + connections.length * RETURN_MS);
     for (const { state, outbox } of connections) {
       if (state === 'open') outbox.send({ type: 'going-away', afterMs: 0, windowMs });
     }

@@ -108,7 +108,8 @@ export class RealtimeModule
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
     this.adapter.stopAccepting();
-    await this.node.drain(this.options.shutdown.drainMs);
+    const { drainMs, spreadMs } = this.options.shutdown;
+    await this.node.drain(drainMs, spreadMs);
   }
 
   /** @internal */

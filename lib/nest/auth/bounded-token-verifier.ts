@@ -16,7 +16,7 @@ export interface VerificationBounds {
   readonly concurrency: number;
   /** Verifications that may wait for their turn; more are refused as `unavailable`. */
   readonly waiting: number;
-  /** Milliseconds one may take; then it counts as failed and its place is free. */
+  /** Milliseconds one may take, the wait for its turn included; then it counts as failed and its place is free. */
   readonly timeoutMs: number;
 }
 
@@ -39,15 +39,15 @@ export class BoundedTokenVerifier implements TokenVerifier {
     token: string | undefined,
     handshake: Handshake,
   ): Promise<Authentication | undefined> {
-    if (this.#limit.pendingCount >= this.bounds.waiting) throw unavailable();
-    return this.#limit(() =>
-      withDeadline(
-        this.clock,
-        this.bounds.timeoutMs,
-        this.verifier.verify(token, handshake),
-        unavailable,
-      ),
-    );
+    const { waiting, timeoutMs } = this.bounds;
+    if (this.#limit.pendingCount >= waiting) throw unavailable();
+    const endsAt = this.clock.now() + timeoutMs;
+    return this.#limit(async () => {
+      // Whoever asked has given up by now: a verifier that comes back finds no crowd of the gone.
+      const leftMs = endsAt - this.clock.now();
+      if (leftMs <= 0) throw unavailable();
+      return withDeadline(this.clock, leftMs, this.verifier.verify(token, handshake), unavailable);
+    });
   }
 }
 

@@ -66,6 +66,11 @@ export interface RealtimeHandlerOptions {
 export interface RealtimeShutdownOptions {
   /** Longest wait for requests that are being answered, in milliseconds. Default 10 000. 0: do not wait. */
   readonly drainMs?: number;
+  /**
+   * Longest time over which clients are asked to spread their return, in milliseconds. Default 10 000;
+   * fewer clients are asked for less, about a second and 2 ms each. 0: all at once.
+   */
+  readonly spreadMs?: number;
   /** Longest wait for clients to answer the close, in milliseconds. Default 2 000. Then they are cut. */
   readonly graceMs?: number;
 }

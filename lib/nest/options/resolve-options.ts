@@ -79,7 +79,11 @@ const RULES: OptionRules = {
   },
   heartbeat: { intervalMs: integer(1_000, MAX_TIMER_MS), timeoutMs: integer(1_000, MAX_TIMER_MS) },
   handlers: { concurrency: integer(1) },
-  shutdown: { drainMs: integer(0, MAX_TIMER_MS), graceMs: integer(0, MAX_TIMER_MS) },
+  shutdown: {
+    drainMs: integer(0, MAX_TIMER_MS),
+    spreadMs: integer(0, MAX_TIMER_MS),
+    graceMs: integer(0, MAX_TIMER_MS),
+  },
   fallbackAdapter: callable,
 };
 
@@ -116,7 +120,7 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
     },
     heartbeat,
     handlers: { concurrency: options.handlers?.concurrency ?? 1 },
-    shutdown: { drainMs: 10_000, graceMs: 2_000, ...present(options.shutdown) },
+    shutdown: { drainMs: 10_000, spreadMs: 10_000, graceMs: 2_000, ...present(options.shutdown) },
     fallbackAdapter: options.fallbackAdapter,
   };
 }

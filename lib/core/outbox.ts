@@ -46,12 +46,6 @@ export class Outbox {
     this.sendEncoded(text, text.length);
   }
 
-  /** Sends a frame although the connection is not open: the last word before a close. */
-  sendLast(frame: OutgoingFrame): void {
-    const text = encodeServerFrame(frame);
-    this.#transmit(text, text.length);
-  }
-
   /** Sends an error with this code, under the id of what it answers, if there is one. */
   refuse(code: ErrorCode, message: string, id?: string): void {
     this.send(errorFrame(new RealtimeError(code, message), id));

@@ -192,7 +192,8 @@ export class Sessions {
   /** A verifier may have let expired credentials pass; what would end at once must not begin. */
   #isGood(session: Session): boolean {
     const { expiresAt = Infinity } = session;
-    if (expiresAt + this.deps.options.graceMs <= this.deps.clock.now()) return false;
+    // Not `<=`: an expiry that is no number (a verifier's date that could not be read) is none to trust.
+    if (!(expiresAt + this.deps.options.graceMs > this.deps.clock.now())) return false;
     return !this.#revocations.has(session);
   }
 

@@ -146,25 +146,18 @@ export class MemoryBroker implements Broker {
   /**
    * Forgets rooms from the oldest on: those past their time, and those beyond the number. A room with
    * subscribers on this node keeps its epoch, else they would be told of a change that never was.
-   * The room in use is not forgotten either, even where all others have subscribers. Looks at a few rooms a call only: as many as could have become due since the last one, and some.
+   * The room in use is not forgotten either, even where all others have subscribers. Looks at a few
+   * rooms a call only: as many as could have become due since the last one, and some.
    */
   #forget(now: number, inUse: string): void {
     let looks = 16;
-    for (const [room, { usedAt }] of this.#rooms) {
+    for (const [room, meta] of this.#rooms) {
       if (room === inUse) return;
-      const isOld = now - usedAt > this.#metaTtlMs;
+      const isOld = now - meta.usedAt > this.#metaTtlMs;
       if ((!isOld && this.#rooms.size <= this.#maxRooms) || looks === 0) return;
       looks -= 1;
-      if (this.#subscribed.has(room)) this.#refresh(room, now);
-      else this.#rooms.delete(room);
+      this.#rooms.delete(room);
+      if (this.#subscribed.has(room)) this.#rooms.set(room, { ...meta, usedAt: now });
     }
-  }
-
-  #refresh(room: string, now: number): void {
-    const meta = this.#rooms.get(room);
-    if (meta === undefined) return;
-    meta.usedAt = now;
-    this.#rooms.delete(room);
-    this.#rooms.set(room, meta);
   }
 }

@@ -297,7 +297,7 @@ describe('an open connection', () => {
       await peer.ask(
         { type: 'teleport', id: '1' },
         { type: 'request', id: '2' },
-        { type: 'subscribe', id: '3', room: '../etc' },
+        { type: 'subscribe', id: '3', room: 'a//b' },
         { type: 'ping', id: '4' },
       ),
     ).toMatchObject([
@@ -349,6 +349,32 @@ describe('an open connection', () => {
     await turn();
     expect(peer.link.peerEnd).toEqual({ code: 4100, reason: 'reads too slowly' });
     expect(left(world)).toEqual(NOTHING);
+  });
+
+  it('lets a stream wait for a peer that is behind, and go on when it has caught up', async () => {
+    const world = await NodeWorld.start({ limits: { outboxBytes: 60_000 } });
+    let produced = 0;
+    async function* feed() {
+      for (;;) yield await Promise.resolve(`${String((produced += 1))} ${'x'.repeat(1_000)}`);
+    }
+    world.application.handlers.set('feed', () =>
+      Promise.resolve(StreamSource.fromAsyncIterable(feed())),
+    );
+    const peer = await world.connect();
+    peer.link.stopReading();
+    peer.say({ type: 'request', id: '1', event: 'feed' });
+    await turns(3);
+    const behind = produced;
+    expect(behind).toBeLessThan(35);
+    expect(peer.connection.state).toBe('open');
+    peer.link.startReading();
+    peer.link.stopReading();
+    await turns(3);
+    expect(produced).toBeGreaterThan(behind);
+    expect(peer.connection.state).toBe('open');
+    peer.connection.close(4300, 'enough');
+    await turns(2);
+    expect(world.clock.waiting).toBe(0);
   });
 
   it('C-07 closes with 4101 when nothing is heard of the peer', async () => {

@@ -130,6 +130,21 @@ describe('inbox', () => {
     expect(inbox.running).toBe(0);
   });
 
+  it('starts a task that another task puts in only when its turn has come', () => {
+    const log: string[] = [];
+    const inbox = new Inbox(1_000_000, 1, () => undefined);
+    inbox.push({
+      bytes: 0,
+      exclusive: false,
+      run: () => {
+        inbox.push({ bytes: 0, exclusive: false, run: () => void log.push('inner') as undefined });
+        log.push('outer');
+        return undefined;
+      },
+    });
+    expect(log).toEqual(['outer', 'inner']);
+  });
+
   it('may be cleared by the task that it starts', () => {
     const log: string[] = [];
     const inbox = new Inbox(1_000_000, 2, () => undefined);

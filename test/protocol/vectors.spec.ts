@@ -16,6 +16,7 @@ import {
   loadVectors,
   match,
   type Bindings,
+  type ConnectStep,
   type FrameStep,
   type RawStep,
   type Step,
@@ -26,8 +27,27 @@ const vectors = loadVectors();
 const cases = vectors.map((vector) => [vector.name, vector] as const);
 const dialogues = documentSection(12);
 
-const HANDLERS = ['echo', 'nothing', 'fail', 'reject', 'count', 'forever', 'slow', 'chat.send'];
-const ACTIONS = ['release', 'publish', 'send-to-user', 'disconnect', 'leave', 'shutdown'];
+const HANDLERS = [
+  'echo',
+  'public.echo',
+  'nothing',
+  'fail',
+  'reject',
+  'count',
+  'forever',
+  'slow',
+  'chat.send',
+];
+const ACTIONS = [
+  'release',
+  'publish',
+  'send-to-user',
+  'disconnect',
+  'leave',
+  'forbid',
+  'revoke',
+  'shutdown',
+];
 
 function flat(steps: readonly Step[]): Step[] {
   return steps.flatMap((step) => ('unordered' in step ? [...step.unordered] : [step]));
@@ -49,10 +69,16 @@ function inputOf(step: FrameStep | RawStep, bindings: Bindings): string | Uint8A
   return step.text ?? Buffer.from(step.binary ?? '', 'base64');
 }
 
+function connectObstacle({ connect }: ConnectStep): string | undefined {
+  const { offers, protocol, ...more } = connect;
+  if (offers.length !== 1 || protocol !== 'realtime.v1.json') return 'the SDK offers its own';
+  return Object.keys(more).length > 0 ? 'the SDK shows its token in hello' : undefined;
+}
+
 /** Why a client could not be made to take part in a step; `undefined` if it can. */
 function obstacle(step: Step): string | undefined {
   if ('refused' in step) return 'the SDK sees no HTTP answer';
-  if ('connect' in step && step.connect.protocol !== 'realtime.v1.json') return 'other subprotocol';
+  if ('connect' in step) return connectObstacle(step);
   if (!('from' in step) || step.from === 'server') return undefined;
   if (!('frame' in step) || step.bad !== undefined) return 'the SDK sends no bad frames';
   const { id } = step.frame;

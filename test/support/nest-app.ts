@@ -1,5 +1,6 @@
 /** Applications of the tests of the Nest binding: real sockets, on Express and on Fastify. */
 import type { Server } from 'node:http';
+import { runInThisContext } from 'node:vm';
 
 import type {
   DynamicModule,
@@ -52,7 +53,7 @@ export class NestLog implements LoggerService {
   }
 }
 
-/** `token-<name>` is a good token of the user `<name>`; `token-slow…` and others are not special. */
+/** `token-<name>` is a good token of the user `<name>`. */
 export const verifyByName: NonNullable<
   NonNullable<RealtimeModuleOptions['auth']>['verify']
 > = (token) => {
@@ -160,25 +161,44 @@ export async function refusal(url: string, options?: RawClientOptions): Promise<
   return Number(status);
 }
 
-/** Everything that would have ended the process since {@link watchProcess} was called. */
+/** What would have ended the process. */
 export interface ProcessWatch {
   readonly fatal: unknown[];
+  /** Waits until what was thrown by now would have come up. */
+  settle(): Promise<void>;
   stop(): void;
 }
 
-/** Listens for what ends a process: uncaught exceptions and unhandled rejections. */
+/**
+ * Listens for what ends a process: uncaught exceptions and unhandled rejections. Jest gives tests a
+ * copy of `process` that hears nothing, so the real one is asked.
+ */
 export function watchProcess(): ProcessWatch {
+  const real = runInThisContext('process') as NodeJS.Process;
   const fatal: unknown[] = [];
   const note = (error: unknown): void => {
     fatal.push(error);
   };
-  process.on('uncaughtException', note);
-  process.on('unhandledRejection', note);
+  real.on('uncaughtException', note);
+  real.on('unhandledRejection', note);
   return {
     fatal,
+    // RxJS throws what a subscriber has thrown in a timer of its own.
+    settle: () => new Promise((resolve) => setTimeout(resolve, 20)),
     stop: () => {
-      process.off('uncaughtException', note);
-      process.off('unhandledRejection', note);
+      real.off('uncaughtException', note);
+      real.off('unhandledRejection', note);
     },
   };
+}
+
+/** Settles when the server has read everything that the client has sent so far. */
+export function serverHasRead({ socket }: RawClient): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('pong', () => {
+      resolve();
+    });
+    // Answered by the server's WebSocket layer, in order, whatever the state of the connection.
+    socket.ping();
+  });
 }

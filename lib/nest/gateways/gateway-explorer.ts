@@ -153,7 +153,9 @@ export class GatewayExplorer {
         );
       }
       const hasFilters = classFilters.length > 0 || ownFilters(callback).length > 0;
-      if (hasFilters) putFirst(callback, INTERCEPTORS_METADATA, completion);
+      // Outside of the class's own, which may answer without the handler or in spite of it.
+      const outermost = hasMetadata(INTERCEPTORS_METADATA, metatype) ? metatype : callback;
+      if (hasFilters) putFirst(outermost, INTERCEPTORS_METADATA, completion);
       this.#handlers.set(event, {
         event,
         gateway: metatype.name,

@@ -11,7 +11,7 @@ import {
   type StreamSink,
 } from '../../core/index.js';
 import { ErrorCode } from '../../protocol/index.js';
-import type { RealtimeConnection } from '../connection/realtime-connection.js';
+import type { BoundHandler, RealtimeConnection } from '../connection/realtime-connection.js';
 import { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { OnRealtimeConnect } from './on-realtime-connect.interface.js';
 import { exceptionToError } from './exception-to-error.js';
@@ -74,11 +74,26 @@ export class RealtimeApplication implements Application {
       throw new RealtimeError(ErrorCode.Unauthorized, 'the request needs credentials');
     }
     const context = new MessageContext(request);
-    const result: unknown = await callback(request.payload, context);
-    const settled = isObservable(result) ? await this.#settle(handler, result) : result;
-    if (settled instanceof StreamSource) return checked(settled, handler, context);
-    throwFailure(handler, context);
-    return isAsyncIterable(settled) ? StreamSource.fromAsyncIterable(settled) : settled;
+    const result = await this.#call(handler, callback, context, request.payload);
+    const stream = isAsyncIterable(result) ? StreamSource.fromAsyncIterable(result) : result;
+    if (stream instanceof StreamSource) return checked(stream, handler, context);
+    throwFailure(handler, context, result !== undefined);
+    return result;
+  }
+
+  /** @throws what a filter of the application has thrown, made ready for the client. */
+  async #call(
+    handler: GatewayHandler,
+    callback: BoundHandler,
+    context: MessageContext,
+    payload: unknown,
+  ): Promise<unknown> {
+    try {
+      const result: unknown = await callback(payload, context);
+      return isObservable(result) ? await this.#settle(handler, result) : result;
+    } catch (error) {
+      throw exceptionToError(error) ?? error;
+    }
   }
 
   #settle(handler: GatewayHandler, result: Observable<unknown>): Promise<unknown> {
@@ -93,29 +108,37 @@ function checked(
   handler: GatewayHandler,
   context: MessageContext,
 ): StreamSource {
-  return new StreamSource((sink: StreamSink) =>
-    source.start({
-      next: (item) => sink.next(item),
+  return new StreamSource((sink: StreamSink) => {
+    let hasItems = false;
+    return source.start({
+      next: (item) => {
+        hasItems = true;
+        return sink.next(item);
+      },
       failed: (error) => {
         sink.failed(exceptionToError(error) ?? error);
       },
       completed: () => {
         try {
-          throwFailure(handler, context);
+          throwFailure(handler, context, hasItems && !context.entered);
           sink.completed();
         } catch (error) {
           sink.failed(error);
         }
       },
-    }),
-  );
+    });
+  });
 }
 
-/** @throws what the handler or an enhancer threw, if anything, made ready for the client. */
-function throwFailure(handler: GatewayHandler, context: MessageContext): void {
+/**
+ * @param answered whether there is an answer that did not come from a handler whose error was dropped:
+ * an interceptor in front of ours may answer by itself, or turn an error into a value.
+ * @throws what the handler or an enhancer threw, if anything, made ready for the client.
+ */
+function throwFailure(handler: GatewayHandler, context: MessageContext, answered: boolean): void {
   const { failure, entered, completed } = context;
   if (failure !== undefined) throw exceptionToError(failure.error) ?? failure.error;
-  if (!handler.hasFilters || completed) return;
+  if (answered || completed || !handler.hasFilters) return;
   // A filter of the application has dealt with the error; what it was is between the two.
   throw entered
     ? new RealtimeError(ErrorCode.Rejected, 'the request was refused')

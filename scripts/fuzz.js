@@ -13,11 +13,10 @@ import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
-import { WebSocket } from 'ws';
-
 import { fuzzDecoders } from './fuzz/decoders.js';
 import { goldenTexts, seededRandom } from './fuzz/mutate.js';
 import { attack } from './fuzz/peer.js';
+import { Witness } from './fuzz/witness.js';
 
 const { values } = parseArgs({
   options: {
@@ -102,7 +101,9 @@ async function attackMany(port, count, result, hasDied) {
   const work = async () => {
     while (result.frames < goal && !hasDied()) {
       try {
-        result.frames += await attack({ port, golden, most: FRAMES_A_CONNECTION, random });
+        // Not `+= await`: that would add to what the count was before the wait.
+        const sent = await attack({ port, golden, most: FRAMES_A_CONNECTION, random });
+        result.frames += sent;
       } catch (error) {
         result.violations.push({ connection: String(error) });
         result.frames += 1;
@@ -134,55 +135,4 @@ async function usedBytes(server, result) {
 
 function mebibytes(bytes) {
   return `${(bytes / 1_048_576).toFixed(1)} MiB`;
-}
-
-/** Another client, who has to be served all the time. */
-class Witness {
-  static async connect(port) {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/realtime`, ['realtime.v1.json']);
-    await once(socket, 'open');
-    socket.send('{"type":"hello","token":"witness"}');
-    await once(socket, 'message');
-    return new Witness(socket);
-  }
-
-  constructor(socket) {
-    this.socket = socket;
-    this.answers = 0;
-    this.worstMs = 0;
-    this.left = false;
-    this.lost = once(socket, 'close').then(() => !this.left);
-    this.asking = this.ask();
-  }
-
-  async ask() {
-    while (!this.left && this.socket.readyState === WebSocket.OPEN) {
-      const id = String(this.answers);
-      const start = performance.now();
-      const answered = new Promise((done) => {
-        const onMessage = (data) => {
-          if (JSON.parse(data).id !== id) return;
-          this.socket.off('message', onMessage);
-          done(true);
-        };
-        this.socket.on('message', onMessage);
-      });
-      this.socket.send(`{"type":"request","id":"${id}","event":"echo","payload":"served"}`);
-      if ((await Promise.race([answered, this.lost])) !== true) return;
-      if (this.socket.readyState !== WebSocket.OPEN) return;
-      this.answers += 1;
-      this.worstMs = Math.max(this.worstMs, performance.now() - start);
-      await new Promise((next) => setTimeout(next, 10));
-    }
-  }
-
-  async leave(found) {
-    const wasServed = this.socket.readyState === WebSocket.OPEN;
-    this.left = true;
-    await this.asking;
-    this.socket.close();
-    if (!wasServed) found.push({ witness: 'lost its connection' });
-    if (this.worstMs > 1_000) found.push({ witness: `waited ${this.worstMs} ms` });
-    return { answers: this.answers, worstMs: this.worstMs };
-  }
 }

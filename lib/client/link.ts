@@ -25,7 +25,7 @@ import { Backoff } from './backoff.js';
 import type { ClientState, Loss, StateChange } from './client-state.js';
 import { endingError } from './ending.js';
 import type { WebSocketLike } from './environment.js';
-import { clientError, type RealtimeClientError } from './errors.js';
+import { clientError, fromErrorFrame, type RealtimeClientError } from './errors.js';
 import type { LinkObserver } from './link-observer.js';
 import { Liveness } from './liveness.js';
 import type { Settings } from './options.js';
@@ -49,6 +49,7 @@ export class Link {
   #closedBy: RealtimeClientError | undefined;
   #generation = 0;
   #lastId = 0;
+  #renewalId = '';
   #socket: WebSocketLike | undefined;
   #stopTimer: (() => void) | undefined;
   #stopOnline: (() => void) | undefined;
@@ -190,10 +191,11 @@ export class Link {
     if (frame instanceof ProtocolError) this.#misread(frame);
     else if (frame.type === 'connected') this.#welcome(frame);
     else if (frame.type === 'going-away') this.#backoff.announced(frame);
-    else if (this.isConnected) {
-      if (frame.type === 'authenticate') this.#renew();
-      else this.#observer.received(frame);
-    }
+    else if (!this.isConnected) return;
+    else if (frame.type === 'authenticate') this.#renew();
+    else if (frame.type === 'error' && frame.id === this.#renewalId) {
+      this.#observer.failed(fromErrorFrame(frame));
+    } else this.#observer.received(frame);
   }
 
   #misread({ fatal, code, message, id }: ProtocolError): void {
@@ -221,7 +223,7 @@ export class Link {
   #renew(): void {
     if (typeof this.#settings.token !== 'function') return;
     this.#withToken((token) => {
-      if (token) this.send({ type: 'authenticate', id: this.nextId(), token });
+      if (token) this.send({ type: 'authenticate', id: (this.#renewalId = this.nextId()), token });
     });
   }
 

@@ -197,6 +197,8 @@ export class RealtimeNode implements ConnectionHost {
     await this.rooms.join(connection, room, (position: Position) => {
       // Taken out again while the broker was asked: the last intent counts.
       if (!connection.assignedRooms.has(room)) return false;
+      // Another join was quicker; the client knows.
+      if (connection.rooms.has(room)) return true;
       connection.outbox.send({ type: 'subscribed', room, ...position });
       return true;
     });

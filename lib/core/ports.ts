@@ -44,7 +44,7 @@ export interface Random {
  * T5 after `pause`, `message` is called only for what was already read from the network, and that is
  *    at most one read's worth; `resume` continues without loss. Both may be repeated.
  * T6 `bufferedBytes` counts what was sent and not yet taken by the operating system.
- * T7 after `bufferedBytes` was so high that writing had to wait, `drained` is called once it is 0 again.
+ * T7 after `bufferedBytes` was more than 0 when `send` returned, `drained` is called once it is 0 again.
  * T8 `silent` is called when nothing, not even an answer to a ping, came from the peer for the
  *    heartbeat's timeout; time in which the link was paused does not count.
  * T9 the first message of the peer reaches the listener even if it came together with the handshake.

@@ -14,6 +14,7 @@ import type { Observable } from 'rxjs';
 import { RealtimeNode, type Clock } from '../core/index.js';
 import { UpgradeRouter, watchFirstHeaders, WsServer } from '../transport/index.js';
 import { NestUpgradeGate } from './auth/nest-upgrade-gate.js';
+import { ConnectionRegistry } from './connection/connection-registry.js';
 import { RealtimeConnection } from './connection/realtime-connection.js';
 import { REALTIME_SERVER_KEY } from './decorators/realtime-gateway.decorator.js';
 import { GatewayExplorer } from './gateways/gateway-explorer.js';
@@ -31,8 +32,7 @@ import { RoomService } from './rooms/room.service.js';
  */
 @Injectable()
 export class RealtimeAdapter extends AbstractWsAdapter {
-  readonly #logger = new Logger('Realtime');
-  readonly #hooks = new HookContainment(this.#logger);
+  readonly #hooks: HookContainment;
   readonly #server: WsServer;
   #router: UpgradeRouter | undefined;
   #fallback: WebSocketAdapter | undefined;
@@ -48,8 +48,10 @@ export class RealtimeAdapter extends AbstractWsAdapter {
     private readonly explorer: GatewayExplorer,
     private readonly application: RealtimeApplication,
     private readonly rooms: RoomService,
+    registry: ConnectionRegistry,
   ) {
     super();
+    this.#hooks = new HookContainment(new Logger('Realtime'), registry.runningHooks);
     this.#server = new WsServer((transport, handshake) => node.accept(transport, handshake), {
       limits: options.limits,
       heartbeat: options.heartbeat,
@@ -94,7 +96,7 @@ export class RealtimeAdapter extends AbstractWsAdapter {
   }
 
   override bindClientDisconnect(client: unknown, callback: (reason?: unknown) => void): void {
-    if (client instanceof RealtimeConnection) client.disconnectListeners.push(callback);
+    if (client instanceof RealtimeConnection) client.onEnd(callback);
     else this.#fallback?.bindClientDisconnect?.(client, callback);
   }
 

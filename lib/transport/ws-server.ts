@@ -108,7 +108,7 @@ export class WsServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, grant: Grant): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, request, socket, grant);
+      this.#open(webSocket, request, grant);
     });
   }
 
@@ -163,7 +163,7 @@ export class WsServer {
     this.#server.close();
   }
 
-  #open(webSocket: WebSocket, request: IncomingMessage, socket: Duplex, grant: Grant): void {
+  #open(webSocket: WebSocket, request: IncomingMessage, grant: Grant): void {
     const offered = request.headers['sec-websocket-protocol'] !== undefined;
     const negotiated = SUBPROTOCOLS.includes(webSocket.protocol);
     if (offered && !negotiated) {
@@ -177,6 +177,6 @@ export class WsServer {
     const transport = new WsTransport(webSocket, this.options.clock);
     this.#track(webSocket);
     const listener = this.accept(transport, handshakeOf(request, grant, negotiated));
-    transport.attach(listener, socket, this.#heartbeat);
+    transport.attach(listener, this.#heartbeat);
   }
 }

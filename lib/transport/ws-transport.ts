@@ -1,5 +1,3 @@
-import type { Duplex } from 'node:stream';
-
 import type { RawData, WebSocket } from 'ws';
 
 import type { Clock, Transport, TransportListener } from '../core/index.js';
@@ -24,6 +22,17 @@ export class WsTransport implements Transport, Watched {
   lastHeardAt: number;
   isPaused = false;
   #listener: TransportListener | undefined;
+  /** Whether something has waited since everything was taken last. */
+  #isBehind = false;
+  /**
+   * One function for every send. Not the stream's `drain`: that comes only when more waited than its
+   * high-water mark (16 to 64 KiB), and whoever waits for less would wait for ever.
+   */
+  readonly #taken = (): void => {
+    if (!this.#isBehind || this.socket.bufferedAmount > 0) return;
+    this.#isBehind = false;
+    this.#listener?.drained();
+  };
   /** Pings and pongs that came in {@link #second}. */
   #controlFrames = 0;
   #second = 0;
@@ -43,7 +52,7 @@ export class WsTransport implements Transport, Watched {
    * Connects the socket to its listener. To be called in the turn of the upgrade: a message that came
    * together with the handshake is emitted in the next one.
    */
-  attach(listener: TransportListener, stream: Duplex, heartbeat: Heartbeat): void {
+  attach(listener: TransportListener, heartbeat: Heartbeat): void {
     const { socket } = this;
     this.#listener = listener;
     heartbeat.watch(this);
@@ -61,9 +70,6 @@ export class WsTransport implements Transport, Watched {
     };
     socket.on('ping', control);
     socket.on('pong', control);
-    stream.on('drain', () => {
-      this.#listener?.drained();
-    });
     // Protocol violations and resets end in `close`, which tells the core; without this listener they
     // would end the process (CVE-2022-21676).
     socket.on('error', () => undefined);
@@ -74,7 +80,9 @@ export class WsTransport implements Transport, Watched {
   }
 
   send(message: string | Uint8Array): void {
-    if (this.socket.readyState === OPEN) this.socket.send(message, TEXT);
+    if (this.socket.readyState !== OPEN) return;
+    this.socket.send(message, TEXT, this.#taken);
+    if (this.socket.bufferedAmount > 0) this.#isBehind = true;
   }
 
   close(code: number, reason: string): void {

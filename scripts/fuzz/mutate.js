@@ -21,11 +21,22 @@ export function goldenTexts(folder) {
     const { steps } = JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
     for (const step of steps.flatMap((entry) => entry.unordered ?? [entry])) {
       if (step.frame !== undefined)
-        (step.from === 'client' ? client : server).push(JSON.stringify(step.frame));
+        (step.from === 'client' ? client : server).push(JSON.stringify(step.frame, sample));
       else if (step.text !== undefined) client.push(step.text);
     }
   }
   return { client, server };
+}
+
+const NUMBERS =
+  /^(?:offset|timestamp|replayed|intervalMs|timeoutMs|frameBytes|retryAfterMs|withinMs|expiresAt|afterMs|windowMs)$/;
+
+/** What stands for a matcher of the dialogues, `$any-string` and the like. */
+function sample(key, value) {
+  if (typeof value !== 'string' || !value.startsWith('$')) return value;
+  if (value.startsWith('$optional')) return undefined;
+  const isNumber = NUMBERS.test(key) || value === '$any-integer';
+  return isNumber ? 7 : 'sample';
 }
 
 /** Pieces that parsers have stumbled over. */
@@ -61,7 +72,7 @@ const PIECES = [
 /** A text that was good once, with one to four things done to it. */
 export function mutate(text, others, random) {
   let mutant = text;
-  const times = 1 + Math.floor(random() * 4);
+  const times = 1 + Math.floor(random() ** 2 * 4);
   for (let time = 0; time < times; time += 1) mutant = mutateOnce(mutant, others, random);
   return mutant;
 }

@@ -79,3 +79,6 @@ process.on('message', async (message) => {
     failures: failures.length,
   });
 });
+
+// Nobody is left to answer to.
+process.on('disconnect', () => process.exit());

@@ -169,6 +169,16 @@ describe('credentials', () => {
     expect(world.reported).toEqual([]);
   });
 
+  it('tells that fresh credentials were refused, and goes on with the old ones', async () => {
+    const world = await connectedWorld({ token: () => 'token' });
+    world.socket.receive({ type: 'authenticate', withinMs: 10_000 });
+    await settle();
+    const { id } = world.socket.last('authenticate');
+    world.socket.receive({ type: 'error', id, code: 'forbidden', message: 'x', retryable: false });
+    expect(world.reported).toEqual([expect.objectContaining({ code: 'forbidden' })]);
+    expect(world.client.state).toBe('connected');
+  });
+
   it('leaves it to the server what follows when fresh credentials cannot be had', async () => {
     let isOnline = true;
     const world = await connectedWorld({

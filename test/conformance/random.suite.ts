@@ -19,7 +19,8 @@ function entropyBits(ids: readonly string[]): number {
   for (let at = 0; at < length; at += 1) {
     const counts = new Map<string, number>();
     for (const id of ids) counts.set(id[at] ?? '', (counts.get(id[at] ?? '') ?? 0) + 1);
-    for (const count of counts.values()) bits -= (count / ids.length) * Math.log2(count / ids.length);
+    for (const count of counts.values())
+      bits -= (count / ids.length) * Math.log2(count / ids.length);
   }
   return bits;
 }

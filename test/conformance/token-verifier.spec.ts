@@ -41,7 +41,10 @@ class Mood {
 
 const good = { token: 'good', userId: 'ada' };
 
-function functionWorld(wrap: (verifier: TokenVerifier) => TokenVerifier, bad: VerifierWorld['bad']) {
+function functionWorld(
+  wrap: (verifier: TokenVerifier) => TokenVerifier,
+  bad: VerifierWorld['bad'],
+) {
   return (): Promise<VerifierWorld> => {
     const mood = new Mood();
     const verifier = new FunctionTokenVerifier((token) =>
@@ -62,10 +65,13 @@ runSuite(
 runSuite(
   'BoundedTokenVerifier',
   verifierChecks,
-  functionWorld((inner) => {
-    const bounds = { concurrency: 2, waiting: 2, timeoutMs: 1_000 };
-    return new BoundedTokenVerifier(inner, new ManualClock(), bounds);
-  }, [...BAD, undefined]),
+  functionWorld(
+    (inner) => {
+      const bounds = { concurrency: 2, waiting: 2, timeoutMs: 1_000 };
+      return new BoundedTokenVerifier(inner, new ManualClock(), bounds);
+    },
+    [...BAD, undefined],
+  ),
 );
 
 runSuite(

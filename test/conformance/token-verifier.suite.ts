@@ -25,11 +25,15 @@ export const verifierChecks: readonly Check<VerifierWorld>[] = [
     expect(authentication?.user.id).toBe(good.userId);
   }),
 
-  check('V1', 'resolves to undefined for credentials that are not good', async ({ verifier, bad }) => {
-    for (const token of bad) {
-      expect(await verifier.verify(token, handshake())).toBeUndefined();
-    }
-  }),
+  check(
+    'V1',
+    'resolves to undefined for credentials that are not good',
+    async ({ verifier, bad }) => {
+      for (const token of bad) {
+        expect(await verifier.verify(token, handshake())).toBeUndefined();
+      }
+    },
+  ),
 
   check('V2', 'rejects with forbidden somebody who is known but not welcome', async (world) => {
     world.ban();

@@ -173,7 +173,10 @@ describe('a connection that awaits hello', () => {
     gate.resolve();
     await turn();
     expect(peer.link.isPaused).toBe(false);
-    const ids = peer.frames().slice(1).map((frame) => ('id' in frame ? frame.id : ''));
+    const ids = peer
+      .frames()
+      .slice(1)
+      .map((frame) => ('id' in frame ? frame.id : ''));
     expect(ids).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
   });
 
@@ -194,7 +197,11 @@ describe('a connection that awaits hello', () => {
     await turn();
     expect(peer.frames()).toMatchObject([{ type: 'connected' }]);
     expect(peer.link.peerEnd).toEqual({ code: 4400, reason: 'expected no second hello' });
-    expect(world.application.log).toEqual(['connecting id-1', 'connected id-1', 'disconnected id-1 4400']);
+    expect(world.application.log).toEqual([
+      'connecting id-1',
+      'connected id-1',
+      'disconnected id-1 4400',
+    ]);
   });
 
   it('stays out when the peer hangs up while it is being admitted', async () => {
@@ -271,7 +278,10 @@ describe('an open connection', () => {
     const world = await NodeWorld.start();
     world.application.handlers.set('ask', () => new Promise(() => undefined));
     const peer = await world.connect();
-    peer.say({ type: 'request', id: '1', event: 'ask' }, { type: 'request', id: '2', event: 'ask' });
+    peer.say(
+      { type: 'request', id: '1', event: 'ask' },
+      { type: 'request', id: '2', event: 'ask' },
+    );
     const frames = await peer.ask(
       { type: 'ping' },
       { type: 'ping', id: 'p' },
@@ -430,7 +440,10 @@ describe('an open connection', () => {
     const gate = deferred();
     world.application.handlers.set('ask', () => gate.promise);
     const peer = await world.connect();
-    peer.say({ type: 'request', id: '1', event: 'ask' }, { type: 'request', id: '2', event: 'ask' });
+    peer.say(
+      { type: 'request', id: '1', event: 'ask' },
+      { type: 'request', id: '2', event: 'ask' },
+    );
     peer.link.hangUp();
     gate.resolve();
     await turn();
@@ -586,7 +599,7 @@ describe('any life of a connection', () => {
           expect(count('connected')).toBeLessThanOrEqual(1);
           expect(count('disconnected')).toBe(count('connected'));
           const frames = peer.frames();
-          if (frames.length > 0) expect(frames[0]?.type).toBe('connected');
+          expect(frames[0]?.type ?? 'connected').toBe('connected');
           expect(left(world)).toEqual(NOTHING);
         },
       ),

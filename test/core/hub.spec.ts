@@ -35,7 +35,11 @@ describe('hub', () => {
   });
 
   it('P-04 holds exactly what is connected, whatever comes and goes, and nothing afterwards', () => {
-    const step = fc.record({ kind: fc.constantFrom('add', 'delete'), which: fc.nat(8), user: name });
+    const step = fc.record({
+      kind: fc.constantFrom('add', 'delete'),
+      which: fc.nat(8),
+      user: name,
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const hub = new Hub();

@@ -44,7 +44,7 @@ describe('inbox', () => {
     const log: string[] = [];
     const inbox = new Inbox(1_000_000, 1, () => undefined);
     for (const name of ['a', 'b']) {
-      inbox.push({ bytes: 0, exclusive: false, run: () => void log.push(name) as undefined });
+      inbox.push({ bytes: 0, exclusive: false, run: () => void log.push(name) });
     }
     expect(log).toEqual(['a', 'b']);
     expect(inbox.running).toBe(0);
@@ -137,7 +137,7 @@ describe('inbox', () => {
       bytes: 0,
       exclusive: false,
       run: () => {
-        inbox.push({ bytes: 0, exclusive: false, run: () => void log.push('inner') as undefined });
+        inbox.push({ bytes: 0, exclusive: false, run: () => void log.push('inner') });
         log.push('outer');
         return undefined;
       },

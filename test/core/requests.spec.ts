@@ -109,7 +109,9 @@ describe('requests', () => {
     const bench = new Bench();
     const cause = new Error('secret');
     const options = { details: { limit: 5 }, retryAfterMs: 250, cause };
-    await bench.start('1', () => Promise.reject(new RealtimeError('rate-limited', 'slow', options)));
+    await bench.start('1', () =>
+      Promise.reject(new RealtimeError('rate-limited', 'slow', options)),
+    );
     expect(bench.frames()).toEqual([
       {
         type: 'error',
@@ -158,7 +160,14 @@ describe('requests', () => {
         return cycle;
       },
     ],
-    ['a throwing toJSON', () => ({ toJSON: () => { throw new Error('no'); } })],
+    [
+      'a throwing toJSON',
+      () => ({
+        toJSON: () => {
+          throw new Error('no');
+        },
+      }),
+    ],
     [
       'P-03 a depth that JSON.stringify cannot take',
       () => {
@@ -431,7 +440,8 @@ describe('closing', () => {
   it('is idle when the last request has its answer', async () => {
     const bench = new Bench();
     const gates = [deferred(), deferred()];
-    for (const [index, gate] of gates.entries()) void bench.start(String(index), () => gate.promise);
+    for (const [index, gate] of gates.entries())
+      void bench.start(String(index), () => gate.promise);
     let idle = false;
     void bench.requests.idle().then(() => {
       idle = true;
@@ -446,20 +456,43 @@ describe('closing', () => {
 });
 
 type Event =
-  | { kind: 'accept' | 'run' | 'cancel' | 'resolve' | 'reject' | 'next' | 'complete' | 'fail'; which: number }
+  | {
+      kind: 'accept' | 'run' | 'cancel' | 'resolve' | 'reject' | 'next' | 'complete' | 'fail';
+      which: number;
+    }
   | { kind: 'close'; which: number };
 
 describe('any interleaving', () => {
   it('gives each request exactly one final answer, and nothing after it', async () => {
-    const kinds = ['accept', 'accept', 'run', 'run', 'cancel', 'resolve', 'reject', 'next', 'complete', 'fail'] as const;
+    const kinds = [
+      'accept',
+      'accept',
+      'run',
+      'run',
+      'cancel',
+      'resolve',
+      'reject',
+      'next',
+      'complete',
+      'fail',
+    ] as const;
     const event: fc.Arbitrary<Event> = fc.record({
-      kind: fc.oneof({ weight: 30, arbitrary: fc.constantFrom(...kinds) }, { weight: 1, arbitrary: fc.constant('close' as const) }),
+      kind: fc.oneof(
+        { weight: 30, arbitrary: fc.constantFrom(...kinds) },
+        { weight: 1, arbitrary: fc.constant('close' as const) },
+      ),
       which: fc.nat(4),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(event, { maxLength: 40 }), async (events) => {
         const bench = new Bench(3, 1_000_000);
-        const all: { id: string; gate: Deferred<unknown>; hand: HandSource; run: (() => Promise<void>) | undefined; ran: boolean }[] = [];
+        const all: {
+          id: string;
+          gate: Deferred<unknown>;
+          hand: HandSource;
+          run: (() => Promise<void>) | undefined;
+          ran: boolean;
+        }[] = [];
         let closed = false;
         for (const { kind, which } of events) {
           const one = all[which % (all.length || 1)];
@@ -476,7 +509,8 @@ describe('any interleaving', () => {
             one.ran = true;
             void one.run?.();
           } else if (kind === 'cancel') bench.requests.cancel(one.id);
-          else if (kind === 'resolve') one.gate.resolve(which % 2 === 0 ? one.hand.source : 'value');
+          else if (kind === 'resolve')
+            one.gate.resolve(which % 2 === 0 ? one.hand.source : 'value');
           else if (kind === 'reject') one.gate.reject(new RealtimeError('conflict', 'no'));
           else if (kind === 'close') {
             closed = true;
@@ -499,9 +533,9 @@ describe('any interleaving', () => {
         for (const { id, hand } of all) {
           const theirs = frames.filter((frame) => 'id' in frame && frame.id === id);
           const finals = theirs.filter(isFinal);
-          expect(finals.length).toBeLessThanOrEqual(1);
-          if (!closed) expect(finals).toHaveLength(1);
-          if (finals[0] !== undefined) expect(theirs.at(-1)).toBe(finals[0]);
+          // Whoever is gone may have had its answer before, or never.
+          expect(closed ? [0, 1] : [1]).toContain(finals.length);
+          expect(theirs.findIndex(isFinal)).toBe(finals.length === 0 ? -1 : theirs.length - 1);
           expect(hand.stops).toBeLessThanOrEqual(1);
         }
         expect(bench.requests.size).toBe(0);

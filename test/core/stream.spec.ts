@@ -121,7 +121,14 @@ describe('a stream of an async iterable', () => {
 
   it.each<[string, Partial<AsyncIterator<unknown>>]>([
     ['has no return', {}],
-    ['throws in return', { return: () => { throw new Error('no'); } }],
+    [
+      'throws in return',
+      {
+        return: () => {
+          throw new Error('no');
+        },
+      },
+    ],
     ['rejects in return', { return: () => Promise.reject(new Error('no')) }],
     ['returns no promise from return', { return: (() => undefined) as never }],
   ])('is stopped without a word when the iterator %s', async (_, partial) => {

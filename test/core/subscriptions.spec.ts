@@ -82,7 +82,8 @@ describe('subscribing', () => {
   it('R-04 refuses the 101st room by default, and takes another when one was left', async () => {
     const world = await NodeWorld.start();
     const peer = await world.connect();
-    for (let n = 1; n <= 100; n += 1) peer.say({ type: 'subscribe', id: String(n), room: `r${String(n)}` });
+    for (let n = 1; n <= 100; n += 1)
+      peer.say({ type: 'subscribe', id: String(n), room: `r${String(n)}` });
     await turn();
     expect(peer.frames().every(({ type }) => type === 'subscribed')).toBe(true);
     expect(
@@ -359,7 +360,8 @@ describe('publishing', () => {
     };
     const peer = await world.connect();
     await peer.ask({ type: 'subscribe', id: '1', room: 'r' });
-    for (const payload of [0, 1, 2]) peer.say({ type: 'publish', room: 'r', event: 'said', payload });
+    for (const payload of [0, 1, 2])
+      peer.say({ type: 'publish', room: 'r', event: 'said', payload });
     for (const gate of gates.reverse()) gate.resolve();
     await turn();
     expect(peer.frames()).toMatchObject([{ payload: 0 }, { payload: 1 }, { payload: 2 }]);

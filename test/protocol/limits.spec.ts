@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { resolveOptions } from '../../lib/nest/options/resolve-options.js';
 import * as protocol from '../../lib/protocol/index.js';
 import { decodeClientFrame, ProtocolError } from '../../lib/protocol/index.js';
-import { documentTable } from './support/document.js';
+import { documentSection, documentTable } from './support/document.js';
 
 const constants = Object.entries(protocol).filter(([name]) => /^(MAX|DEFAULT)_/.test(name));
 
@@ -18,6 +19,23 @@ describe('limits', () => {
       Number(value.replaceAll(',', '')),
     ]);
     expect(documented.sort()).toEqual(constants.sort());
+  });
+
+  it("stand in PROTOCOL.md with the server's defaults, each option", () => {
+    const documented = documentTable('server-limits').map(([, value = '', option]) => [
+      option,
+      Number(value.replaceAll(',', '')),
+    ]);
+    expect(documented.sort()).toEqual(Object.entries(resolveOptions({}).limits).sort());
+  });
+
+  it('give heartbeats the defaults that PROTOCOL.md says', () => {
+    const { intervalMs, timeoutMs } = resolveOptions({}).heartbeat;
+    const text = documentSection(11);
+    expect(text).toContain(`\`heartbeat.intervalMs\` (default ${String(intervalMs / 1_000)} s)`);
+    expect(text.replaceAll('\n', ' ')).toContain(
+      `\`heartbeat.timeoutMs\` (default ${String(timeoutMs / 1_000)} s)`,
+    );
   });
 
   it.each<[string, number, (size: number) => unknown]>([

@@ -64,9 +64,11 @@ class ServerReplay {
     else this.#peer.send(step.text ?? Buffer.from(step.binary ?? '', 'base64'));
   }
 
-  #close({ close: { code, by, reason } }: CloseStep): Promise<void> {
-    if (by === 'network') return this.#peer.cut();
-    return by === 'client' ? this.#peer.close(code) : this.#peer.closed(code, reason);
+  async #close({ close: { code, by, reason } }: CloseStep): Promise<void> {
+    if (by === 'server') return this.#peer.closed(code, reason);
+    // Whatever the server still has to say, it says before the answer.
+    await this.#peer.flush();
+    return by === 'network' ? this.#peer.cut() : this.#peer.close(code);
   }
 }
 

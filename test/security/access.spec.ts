@@ -350,6 +350,40 @@ describe('the life of a session', () => {
   });
 });
 
+describe('a peer that is not let in yet', () => {
+  it('P-07 is read no further than its bound, and handled in order once it is in', async () => {
+    const asked = new Gate();
+    const verdict = new Gate<{ id: string }>();
+    const verify = (): Promise<{ id: string }> => {
+      asked.resolve();
+      return verdict.promise;
+    };
+    const door = await openDoor({ options: { auth: { verify } } });
+    const peer = await RawPeer.upgrade(door.port);
+    peer.write(frame('{"type":"hello","token":"any"}'));
+    await asked.promise;
+    const count = 400;
+    const payload = 'x'.repeat(65_536);
+    for (let id = 0; id < count; id += 1)
+      peer.send({ type: 'request', id: String(id), event: 'whoami', payload });
+    const before = door.latestSocket.bytesRead;
+    let read = before;
+    do {
+      read = door.latestSocket.bytesRead;
+      for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    } while (door.latestSocket.bytesRead > read);
+
+    // 64 KiB, and what was read at once with the frame that was too much.
+    expect(read).toBeLessThan(512 * 1_024);
+    expect(door.gateway.reached).toEqual([]);
+    verdict.resolve({ id: 'ada' });
+
+    await peer.nextJson('connected');
+    for (let id = 0; id < count; id += 1)
+      expect((await peer.nextJson('response'))['id']).toBe(String(id));
+  });
+});
+
 describe('rights', () => {
   it('A-10 does not let a grant slip through that is taken away while it is being asked for', async () => {
     const door = await openDoor();

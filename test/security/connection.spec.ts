@@ -386,7 +386,7 @@ async function untilClosed(peer: RawPeer): Promise<{ code: number; pongs: number
 /** The one client that is connected, or the next one that will be. */
 async function nextClient(): Promise<RealtimeConnection> {
   for (;;) {
-    const [client] = door.gateway.clients;
+    const client = [...door.gateway.clients][0];
     if (client !== undefined) return client;
     await new Promise(setImmediate);
   }

@@ -10,9 +10,6 @@ export interface LinkEnd {
 
 const decoder = new TextDecoder();
 
-/** Bytes that may wait before writing counts as having waited, as in a socket's high-water mark. */
-const HIGH_WATER_BYTES = 16_384;
-
 /**
  * Both ends of a link in this process: the server's as a `Transport`, the peer's as what a test does
  * to it. What is sent arrives in the same turn while the peer reads, and waits while it does not.
@@ -61,7 +58,7 @@ export class MemoryLink implements Transport, Watched {
     const text = typeof message === 'string' ? message : decoder.decode(message);
     this.#outgoing.push(text);
     this.#buffered += Buffer.byteLength(text);
-    if (!this.#isPeerReading && this.#buffered >= HIGH_WATER_BYTES) this.#hadToWait = true;
+    if (!this.#isPeerReading) this.#hadToWait = true;
     this.#flush();
   }
 

@@ -39,7 +39,7 @@ export async function keyPair(
   const pair: object = await generateKeyPair(alg, { extractable: true });
   const { KeyObject: Keys } = await import('node:crypto');
   const { publicKey, privateKey } = pair as { publicKey: CryptoKey; privateKey: CryptoKey };
-  return { publicKey: Keys.from(publicKey as never), privateKey: Keys.from(privateKey as never) };
+  return { publicKey: Keys.from(publicKey), privateKey: Keys.from(privateKey) };
 }
 
 /** A key server on the loopback interface: `/<name>` gives the keys that were published there. */

@@ -19,7 +19,12 @@ async function start(options?: Parameters<typeof WireServer.start>[0]): Promise<
 }
 
 /** A bare HTTP server with a router on it, and whatever else a test adds. */
-async function bare(): Promise<{ http: Server; router: UpgradeRouter; port: number; ours: string[] }> {
+async function bare(): Promise<{
+  http: Server;
+  router: UpgradeRouter;
+  port: number;
+  ours: string[];
+}> {
   const http = createServer();
   const ours: string[] = [];
   const router = new UpgradeRouter(http, '/realtime', (request, socket) => {
@@ -192,20 +197,23 @@ describe('upgrade requests', () => {
   it.each([
     [401, 4401],
     [403, 4403],
-  ])('that speak our protocol are told %i by the close %i, which browsers show', async (status, code) => {
-    const server = await start({
-      gate: {
-        ...OPEN_GATE,
-        decide: () => Promise.resolve({ status, code: 'no', message: 'not you' }),
-      },
-    });
-    const raw = await server.connect({ protocols: 'realtime.v1.json' });
-    await raw.ended;
-    expect(raw.status).toBe(101);
-    expect(raw.close).toEqual({ code, reason: 'not you' });
-    const plain = await server.connect();
-    expect(plain.status).toBe(status);
-  });
+  ])(
+    'that speak our protocol are told %i by the close %i, which browsers show',
+    async (status, code) => {
+      const server = await start({
+        gate: {
+          ...OPEN_GATE,
+          decide: () => Promise.resolve({ status, code: 'no', message: 'not you' }),
+        },
+      });
+      const raw = await server.connect({ protocols: 'realtime.v1.json' });
+      await raw.ended;
+      expect(raw.status).toBe(101);
+      expect(raw.close).toEqual({ code, reason: 'not you' });
+      const plain = await server.connect();
+      expect(plain.status).toBe(status);
+    },
+  );
 });
 
 /** Lets everybody in, later. */
@@ -258,14 +266,17 @@ describe('subprotocols', () => {
 });
 
 describe('the first bytes of a peer', () => {
-  it.each([1, 3])('C-06 are handled exactly once in the same segment, %i frame(s)', async (count) => {
-    const server = await start();
-    const texts = Array.from({ length: count }, (_, n) => `{"n":${String(n)}}`);
-    await server.connect({ first: Buffer.concat(texts.map((text) => frameBytes(text))) });
-    await until(() => (server.links[0]?.log.messages.length ?? 0) >= count);
-    await turns(5);
-    expect(server.links[0]?.log.messages).toEqual(texts);
-  });
+  it.each([1, 3])(
+    'C-06 are handled exactly once in the same segment, %i frame(s)',
+    async (count) => {
+      const server = await start();
+      const texts = Array.from({ length: count }, (_, n) => `{"n":${String(n)}}`);
+      await server.connect({ first: Buffer.concat(texts.map((text) => frameBytes(text))) });
+      await until(() => (server.links[0]?.log.messages.length ?? 0) >= count);
+      await turns(5);
+      expect(server.links[0]?.log.messages).toEqual(texts);
+    },
+  );
 
   it('C-06 are not lost while the gate decides', async () => {
     const gate = deferred();

@@ -6,6 +6,8 @@ import { RealtimeConnection } from './realtime-connection.js';
 /** The one {@link RealtimeConnection} of each connection. */
 @Injectable()
 export class ConnectionRegistry {
+  /** Hooks of gateways that run now. */
+  readonly runningHooks = new Set<Promise<void>>();
   readonly #clients = new WeakMap<Connection, RealtimeConnection>();
   #node: RealtimeNode | undefined;
 
@@ -20,7 +22,7 @@ export class ConnectionRegistry {
     if (known !== undefined) return known;
     if (this.#node === undefined)
       throw new Error('ConnectionRegistry: expected bind() before of()');
-    const client = new RealtimeConnection(connection, this.#node);
+    const client = new RealtimeConnection(connection, this.#node, this.runningHooks);
     this.#clients.set(connection, client);
     return client;
   }

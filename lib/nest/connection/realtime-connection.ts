@@ -15,14 +15,16 @@ export type BoundHandler = (payload: unknown, context: unknown) => unknown;
 export class RealtimeConnection<User extends RealtimeUser = RealtimeUser> {
   /** @internal Handlers by event, bound by Nest. */
   readonly handlers = new Map<string, BoundHandler>();
-  /** @internal What Nest wants to be told when the connection ends. */
-  readonly disconnectListeners: ((reason: string) => void)[] = [];
+  readonly #endListeners: ((reason: string) => void)[] = [];
+  #endReason: string | undefined;
   #data: Record<string, unknown> | undefined;
 
   /** @internal */
   constructor(
     private readonly connection: Connection,
     private readonly node: RealtimeNode,
+    /** @internal Hooks of the application's gateways that run now, this connection's and others'. */
+    readonly runningHooks: Set<Promise<void>>,
   ) {}
 
   /** The server's name of this connection: random, unique, no secret. */
@@ -117,6 +119,18 @@ export class RealtimeConnection<User extends RealtimeUser = RealtimeUser> {
   close(code: number = CloseCode.Disconnected, reason = 'disconnected by the server'): void {
     assertCloseCode(code);
     this.connection.close(code, reason);
+  }
+
+  /** @internal Calls when the connection ends; at once if a connect hook has ended it already. */
+  onEnd(listener: (reason: string) => void): void {
+    if (this.#endReason === undefined) this.#endListeners.push(listener);
+    else listener(this.#endReason);
+  }
+
+  /** @internal The connection has ended. */
+  end(reason: string): void {
+    this.#endReason = reason;
+    for (const listener of this.#endListeners) listener(reason);
   }
 
   /** @internal A hook of the application has failed: 1011, the client comes back. */

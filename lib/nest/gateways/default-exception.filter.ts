@@ -1,18 +1,31 @@
-import { Catch, type ArgumentsHost } from '@nestjs/common';
+import { Catch, Logger, type ArgumentsHost } from '@nestjs/common';
 import { BaseWsExceptionFilter } from '@nestjs/websockets';
 
+import { RealtimeConnection } from '../connection/realtime-connection.js';
+import { errorText } from '../error-text.js';
 import { MessageContext } from './message-context.js';
 
 /**
  * The last filter of every gateway: notes what was thrown, so that the request is answered by an
  * error under its id. Filters of the application come first. Messages of another adapter get Nest's
  * own treatment.
+ *
+ * It also gets what keeps a request-scoped gateway from being made for a new connection.
  */
 @Catch()
 export class DefaultExceptionFilter extends BaseWsExceptionFilter {
+  readonly #logger = new Logger('Realtime');
+
   override catch(exception: unknown, host: ArgumentsHost): void {
     const context = MessageContext.of(host);
-    if (context === undefined) super.catch(exception, host);
-    else context.failure = { error: exception };
+    const client: unknown = host.switchToWs().getClient();
+    if (context !== undefined) context.failure = { error: exception };
+    else if (client instanceof RealtimeConnection) this.#failed(client, exception);
+    else super.catch(exception, host);
+  }
+
+  #failed(client: RealtimeConnection, exception: unknown): void {
+    this.#logger.error('a request-scoped gateway could not be made', errorText(exception));
+    client.fail();
   }
 }

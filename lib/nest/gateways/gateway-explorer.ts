@@ -40,6 +40,8 @@ export interface Gateway {
   readonly isStatic: boolean;
   /** The one instance; `undefined` for a request-scoped gateway, which has one a connection. */
   readonly instance: () => object | undefined;
+  /** What Nest binds: the instance or, of a request-scoped gateway, an empty one that stands for all. */
+  readonly bound: () => object;
 }
 
 /** Nest's default interceptors and filters, one of each for all gateways: they have no state. */
@@ -102,6 +104,7 @@ export class GatewayExplorer {
         metatype,
         isStatic,
         instance: () => (isStatic ? (wrapper.instance as object) : undefined),
+        bound: () => wrapper.instance as object,
       });
       this.#exploreHandlers(metatype);
       putFirst(metatype, EXCEPTION_FILTERS_METADATA, defaultFilter);

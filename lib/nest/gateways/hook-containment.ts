@@ -6,7 +6,7 @@ import type { Gateway } from './gateway-explorer.js';
 
 type Hook = (...args: unknown[]) => unknown;
 
-/** Marks a hook that is already contained, so that two apps with one instance do not wrap it twice. */
+/** Marks a hook that is already contained, so that two apps with one instance or class do not wrap it twice. */
 const contained = new WeakSet<Hook>();
 
 /**
@@ -15,46 +15,53 @@ const contained = new WeakSet<Hook>();
  * and either ends the process (nest #2028, #7212).
  */
 export class HookContainment {
-  readonly #pending = new Set<Promise<void>>();
+  /** @param running hooks that run now. */
+  constructor(
+    private readonly logger: Logger,
+    private readonly running: Set<Promise<void>>,
+  ) {}
 
-  constructor(private readonly logger: Logger) {}
-
-  /** Wraps the hooks of an instance. Nest must not have read them yet. */
+  /** Wraps the hooks of a gateway. Nest must not have read them yet. */
   contain(gateway: Gateway): void {
-    const instance = gateway.instance();
-    if (instance === undefined) return;
-    this.#wrap(instance, 'afterInit', gateway.name);
-    this.#wrap(instance, 'handleConnection', gateway.name, (client) => {
+    const bound = gateway.bound();
+    this.#wrap(bound, 'afterInit', gateway.name);
+    // Instances of a request-scoped gateway are made later, from its prototype.
+    const owner = gateway.isStatic ? bound : gateway.metatype.prototype;
+    this.#wrap(owner, 'handleConnection', gateway.name, (client) => {
       client.fail();
     });
-    this.#wrap(instance, 'handleDisconnect', gateway.name);
+    this.#wrap(owner, 'handleDisconnect', gateway.name);
+    if (!gateway.isStatic) standIn(bound, ['handleConnection', 'handleDisconnect']);
   }
 
   /** Settles when every hook that runs now is done. */
   async idle(): Promise<void> {
-    while (this.#pending.size > 0) await Promise.all(this.#pending);
+    while (this.running.size > 0) await Promise.all(this.running);
   }
 
   #wrap(
-    instance: object,
+    owner: object,
     name: string,
     gateway: string,
     onFailure: (client: RealtimeConnection) => void = () => undefined,
   ): void {
-    const original = Reflect.get(instance, name) as Hook | undefined;
+    const original = Reflect.get(owner, name) as Hook | undefined;
     if (typeof original !== 'function' || contained.has(original)) return;
-    const wrapped: Hook = (...args) => {
-      const run = this.#run(`${gateway}.${name}`, () => original.apply(instance, args)).then(
-        (ok) => {
-          const [client] = args;
-          if (!ok && client instanceof RealtimeConnection) onFailure(client as RealtimeConnection);
-        },
-      );
-      this.#pending.add(run);
-      void run.then(() => this.#pending.delete(run));
+    const contain = (hook: () => unknown, client: unknown): void => {
+      const isClient = client instanceof RealtimeConnection;
+      const run = this.#run(`${gateway}.${name}`, hook).then((ok) => {
+        if (!ok && isClient) onFailure(client as RealtimeConnection);
+      });
+      // A class may serve several applications: the client tells whose hook it is.
+      const running = isClient ? client.runningHooks : this.running;
+      running.add(run);
+      void run.then(() => running.delete(run));
+    };
+    const wrapped = function (this: object, ...args: unknown[]): void {
+      contain(() => original.apply(this, args), args[0]);
     };
     contained.add(wrapped);
-    Object.defineProperty(instance, name, { value: wrapped, configurable: true, writable: true });
+    Object.defineProperty(owner, name, { value: wrapped, configurable: true, writable: true });
   }
 
   /** Whether the hook came to its end. The first part of it runs at once, as Nest's caller expects. */
@@ -66,5 +73,16 @@ export class HookContainment {
       this.logger.error(`${name} failed`, errorText(error));
       return false;
     }
+  }
+}
+
+/**
+ * Gives hooks to what stands for a request-scoped gateway that has none. They are never called; but for
+ * a gateway without them Nest throws what kept it from making an instance where nobody can catch it.
+ */
+function standIn(bound: object, names: readonly string[]): void {
+  for (const name of names) {
+    if (name in bound) continue;
+    Object.defineProperty(bound, name, { value: () => undefined, configurable: true });
   }
 }

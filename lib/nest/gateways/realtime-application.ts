@@ -56,8 +56,7 @@ export class RealtimeApplication implements Application {
   }
 
   disconnected(connection: Connection, _code: number, reason: string): void {
-    const client = this.registry.of(connection);
-    for (const listener of client.disconnectListeners) listener(reason);
+    this.registry.of(connection).end(reason);
   }
 
   handles(event: string): boolean {

@@ -155,9 +155,8 @@ export class ServerPeer {
     await inTime(answered, 'a pong');
   }
 
-  /** Breaks the link, once the server has read what was sent. */
+  /** Breaks the link. */
   async cut(): Promise<void> {
-    await this.flush();
     this.#socket.terminate();
     await this.closed(1006, undefined);
   }
@@ -187,10 +186,10 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   return body;
 }
 
-function expectSame(actual: unknown, expected: unknown, what: string): void {
+function expectSame(actual: string | undefined, expected: string | undefined, what: string): void {
   if (actual !== expected) {
     throw new Error(
-      `${what}: ${String(actual)}${expected === undefined ? '' : `, expected ${String(expected)}`}`,
+      `${what}: ${String(actual)}${expected === undefined ? '' : `, expected ${expected}`}`,
     );
   }
 }

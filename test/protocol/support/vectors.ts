@@ -169,7 +169,8 @@ const MATCHERS: ReadonlyMap<string, (value: unknown) => boolean> = new Map([
 /** What {@link fill} puts in a matcher's place. */
 const SAMPLES: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['$any-string', 'sample'],
-  ['$any-integer', 7],
+  // Large, because it may be the limit of a frame's bytes.
+  ['$any-integer', 1_048_576],
   ['$any', 'sample'],
 ]);
 

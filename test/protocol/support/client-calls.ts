@@ -1,0 +1,86 @@
+/** The calls of a client under test: what they came to, and what they have to come to. */
+import type { RealtimeClient, RealtimeClientError } from '../../../lib/client/index.js';
+import { match } from './vectors.js';
+
+/** A frame, as a dialogue has it. */
+export type Frame = Readonly<Record<string, unknown>>;
+
+/** Handlers of the reference application that stream. */
+const STREAMS = ['count', 'forever'];
+
+/** What a call came to, as far as it has. */
+export interface Call {
+  readonly items: unknown[];
+  outcome: { readonly value: unknown } | { readonly code: string } | undefined;
+  /** Gives the call up; a room's has no such way. */
+  readonly cancel?: () => void;
+  /** Whether the client itself has given it up. Then answers mean nothing any more. */
+  isCancelled: boolean;
+}
+
+/** Fails with what differs, unless nothing does. */
+export function check(difference: string | undefined, what: string): void {
+  if (difference !== undefined) throw new Error(`${what}: ${difference}`);
+}
+
+/** Asks a handler, in the way that suits what it answers with. */
+export function ask(client: RealtimeClient, event: string, payload: unknown): Call {
+  if (STREAMS.includes(event)) return readStream(client.stream(event, payload));
+  const controller = new AbortController();
+  const { signal } = controller;
+  return track(client.request(event, payload, { signal }), () => {
+    controller.abort();
+  });
+}
+
+/** Follows a promise. */
+export function track(promise: Promise<unknown>, cancel?: () => void): Call {
+  const call: Call = {
+    items: [],
+    outcome: undefined,
+    isCancelled: false,
+    ...(cancel === undefined ? {} : { cancel }),
+  };
+  promise.then(
+    (value) => (call.outcome = { value }),
+    (error: unknown) => (call.outcome = { code: (error as RealtimeClientError).code }),
+  );
+  return call;
+}
+
+/** Reads a stream to its end; giving it up is what leaving the loop does. */
+function readStream(stream: AsyncIterable<unknown>): Call {
+  const iterator = stream[Symbol.asyncIterator]();
+  const items: unknown[] = [];
+  async function read(): Promise<undefined> {
+    for (let item = await iterator.next(); item.done !== true; item = await iterator.next()) {
+      items.push(item.value);
+    }
+    return undefined;
+  }
+  const call = track(read(), () => void iterator.return?.());
+  return Object.assign(call, { items });
+}
+
+/** What a frame of the server has made of the call it answers. */
+export function expectOutcome({ items, outcome }: Call, frame: Frame): void {
+  const { type, payload, code } = frame;
+  switch (type) {
+    case 'next':
+      check(match(items.at(-1), payload, new Map()), 'the last item');
+      break;
+    case 'complete':
+      check(match(outcome, { value: undefined }, new Map()), 'the stream');
+      break;
+    case 'response':
+      check(match(outcome, { value: payload }, new Map()), 'the answer');
+      break;
+    case 'published': {
+      const { epoch, offset, durability } = frame;
+      check(match(outcome, { value: { epoch, offset, durability } }, new Map()), 'the receipt');
+      break;
+    }
+    default:
+      check(match(outcome, { code }, new Map()), 'the error');
+  }
+}

@@ -228,8 +228,13 @@ export class RealtimeNode implements ConnectionHost {
       cancel = this.deps.clock.after(drainMs, resolve);
     });
     const windowMs = Math.min(spreadMs, 1_000 + connections.length * RETURN_MS);
-    for (const { state, outbox } of connections) {
-      if (state === 'open') outbox.send({ type: 'going-away', afterMs: 0, windowMs });
+    for (const connection of connections) {
+      if (connection.state === 'open') {
+        connection.outbox.send({ type: 'going-away', afterMs: 0, windowMs });
+      } else {
+        // Let in now, it would begin what nobody waits for.
+        connection.close(CloseCode.GoingAway, 'going away');
+      }
     }
     const answered = Promise.all(connections.map((connection) => connection.drain()));
     await Promise.race([answered, late]);

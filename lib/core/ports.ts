@@ -254,6 +254,8 @@ export interface RoomRights {
   readonly isPublic: boolean;
   /** Whether this user may get the room's messages. */
   canSubscribe(user: RealtimeUser): Promise<boolean>;
+  /** Whether this user may know who is in the room. */
+  canSeePresence(user: RealtimeUser): Promise<boolean>;
   /** Whether this user may put this into the room, and what exactly. */
   decidePublish(
     user: RealtimeUser,

@@ -19,6 +19,11 @@ export class RequestContext {
     return this.#abort.signal;
   }
 
+  /** Whether the client has cancelled it, or is gone. */
+  get isCancelled(): boolean {
+    return this.#cancelled;
+  }
+
   /** Makes {@link signal} abort. */
   cancel(): void {
     this.#cancelled = true;

@@ -155,7 +155,9 @@ export class Requests {
 
   #fail(request: Unanswered, error: unknown): void {
     const known = error instanceof RealtimeError ? error : undefined;
-    if (known === undefined) this.observer.failed('request handler', error);
+    // Who was cancelled fails, by an AbortError most likely; nobody waits for that any more.
+    const isExpected = request.context.isCancelled;
+    if (known === undefined && !isExpected) this.observer.failed('request handler', error);
     if (!this.#finish(request)) return;
     const told = known ?? new RealtimeError(ErrorCode.Internal, 'the handler failed');
     this.#sendError(request.context.id, told);

@@ -1,11 +1,13 @@
 import { encodeServerFrame, type Position } from '../protocol/index.js';
 import type { Outbox } from './outbox.js';
-import type { Broker, Observer, Publication, StoredPublication } from './ports.js';
+import type { Broker, Observer, Publication, RealtimeUser, StoredPublication } from './ports.js';
 
 /** A connection, as far as a room needs to know it. */
 export interface Member {
   readonly id: string;
   readonly isLive: boolean;
+  /** Who it is. Known for every member. */
+  readonly user: RealtimeUser | undefined;
   readonly outbox: Outbox;
   /** Rooms it is in. Kept by {@link Rooms}. */
   readonly rooms: Map<string, LocalRoom>;

@@ -2,6 +2,7 @@ import {
   ErrorCode,
   type Payload,
   type Position,
+  type PresenceFrame,
   type PublishFrame,
   type UnsubscribeFrame,
 } from '../protocol/index.js';
@@ -9,14 +10,8 @@ import type { Connection } from './connection.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
 import type { CoreLimits } from './limits.js';
-import type {
-  Observer,
-  PublishDecision,
-  PublishReceipt,
-  RealtimeUser,
-  RoomDirectory,
-  RoomRights,
-} from './ports.js';
+import type { Observer, PublishReceipt, RealtimeUser, RoomDirectory, RoomRights } from './ports.js';
+import { presenceOf } from './presence.js';
 import { judge } from './recovery.js';
 import type { RoomFrame, SubscribeWish } from './room-frame.js';
 import type { Rooms } from './rooms.js';
@@ -46,6 +41,7 @@ export class Subscriptions {
     try {
       if (frame.type === 'subscribe') await this.#subscribe(connection, frame);
       else if (frame.type === 'unsubscribe') this.#unsubscribe(connection, frame);
+      else if (frame.type === 'presence') await this.#tellPresence(connection, frame);
       else await this.#publish(connection, frame);
     } catch (error) {
       this.#answerError(connection, frame, this.#known(frame.type, error));
@@ -104,7 +100,9 @@ export class Subscriptions {
 
   async #publish(connection: Connection, frame: PublishFrame<Payload>): Promise<void> {
     const { id, room, event } = frame;
-    const decision = await this.#decidePublish(connection, frame);
+    const decision = await this.#ask(connection, room, (rights, user) =>
+      rights.decidePublish(user, event, frame.payload),
+    );
     if (!decision.allowed) {
       const { code, message, details } = decision;
       throw new RealtimeError(code, message, details === undefined ? {} : { details });
@@ -114,16 +112,26 @@ export class Subscriptions {
     connection.outbox.send({ type: 'published', id, ...position, durability });
   }
 
-  /** A decision that no change of rights has overtaken. */
-  async #decidePublish(
+  async #tellPresence(connection: Connection, { id, room }: PresenceFrame): Promise<void> {
+    const isAllowed = await this.#ask(connection, room, (rights, user) =>
+      rights.canSeePresence(user),
+    );
+    if (!isAllowed) throw forbidden();
+    const state = presenceOf(this.rooms.get(room)?.members ?? []);
+    connection.outbox.send({ type: 'presence', id, room, ...state });
+  }
+
+  /** An answer about rights that no change of them has overtaken. */
+  async #ask<T>(
     connection: Connection,
-    { room, event, payload }: PublishFrame<Payload>,
-  ): Promise<PublishDecision> {
+    room: string,
+    question: (rights: RoomRights, user: RealtimeUser) => Promise<T>,
+  ): Promise<T> {
     for (let asked = 0; asked < MAX_ASKS; asked += 1) {
       const version = connection.rightsVersion;
       const { user, rights } = this.#rights(connection, room);
-      const decision = await rights.decidePublish(user, event, payload);
-      if (connection.rightsVersion === version) return decision;
+      const answer = await question(rights, user);
+      if (connection.rightsVersion === version) return answer;
     }
     throw forbidden();
   }

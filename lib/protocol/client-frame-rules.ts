@@ -35,6 +35,7 @@ export const clientFrameRules: FrameRules = new Map([
   ['publish', [may('id', id), must('room', room), must('event', event), may('payload', anything)]],
   ['request', [must('id', id), must('event', event), may('payload', anything)]],
   ['cancel', [must('id', id)]],
+  ['presence', [must('id', id), must('room', room)]],
   ['authenticate', [must('id', id), must('token', text(MAX_TOKEN_LENGTH))]],
   ['ping', [may('id', id)]],
 ]);

@@ -65,6 +65,13 @@ export interface PingFrame {
   readonly id?: string;
 }
 
+/** Asks who is in a room. */
+export interface PresenceFrame {
+  readonly type: 'presence';
+  readonly id: string;
+  readonly room: string;
+}
+
 /** Shows fresh credentials for the user who is connected already. */
 export interface AuthenticateFrame {
   readonly type: 'authenticate';
@@ -80,6 +87,7 @@ export type ClientFrame<P = unknown> =
   | PublishFrame<P>
   | RequestFrame<P>
   | CancelFrame
+  | PresenceFrame
   | AuthenticateFrame
   | PingFrame;
 
@@ -201,6 +209,24 @@ export interface PublishedFrame extends Position {
 /** What an acknowledgement survives: this process, the loss of a node, the loss of the store's primary. */
 export type Durability = 'memory' | 'redis' | 'replicated';
 
+/** A user who is in a room. */
+export interface PresenceMember {
+  readonly userId: string;
+  /** By how many connections. At least 1. */
+  readonly connections: number;
+}
+
+/** Who is in a room at this moment. */
+export interface PresenceStateFrame {
+  readonly type: 'presence';
+  readonly id: string;
+  readonly room: string;
+  /** How many users. */
+  readonly total: number;
+  /** The users, at most 1,000 of them. */
+  readonly members: readonly PresenceMember[];
+}
+
 /** Fresh credentials are wanted: after `withinMs` milliseconds the connection closes with 4401. */
 export interface AuthenticateRequestFrame {
   readonly type: 'authenticate';
@@ -241,6 +267,7 @@ export type ServerFrame<P = unknown> =
   | CompleteFrame
   | ErrorFrame
   | PublishedFrame
+  | PresenceStateFrame
   | AuthenticateRequestFrame
   | AuthenticatedFrame
   | GoingAwayFrame

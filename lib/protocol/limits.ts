@@ -21,6 +21,9 @@ export const MAX_CLIENT_KEY_LENGTH = 64;
 /** Most rooms one `hello` may carry. A deployment's limit of rooms a connection applies as well. */
 export const MAX_HELLO_ROOMS = 1_000;
 
+/** Most members that one answer about a room's presence lists. */
+export const MAX_PRESENCE_MEMBERS = 1_000;
+
 /**
  * Deepest nesting of arrays and objects in a frame, the frame's own object included.
  * 60 KB of `[[[…` parses, but throws in `JSON.stringify`; 32 is far beyond any honest payload.

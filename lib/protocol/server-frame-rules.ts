@@ -1,9 +1,11 @@
+import { MAX_PRESENCE_MEMBERS } from './limits.js';
 import {
   anyText,
   anything,
   count,
   flag,
   id,
+  list,
   may,
   must,
   record,
@@ -12,6 +14,9 @@ import {
 
 /** Fields of a position that has to be there. */
 const at = [must('epoch', anyText), must('offset', count)];
+
+const member = record([must('userId', anyText), must('connections', count)]);
+const members = list(member, MAX_PRESENCE_MEMBERS);
 
 /** What a server may send. */
 export const serverFrameRules: FrameRules = new Map([
@@ -65,6 +70,10 @@ export const serverFrameRules: FrameRules = new Map([
     ],
   ],
   ['published', [must('id', id), ...at, must('durability', anyText)]],
+  [
+    'presence',
+    [must('id', id), must('room', anyText), must('total', count), must('members', members)],
+  ],
   ['authenticate', [must('withinMs', count)]],
   ['authenticated', [must('id', id), may('expiresAt', count)]],
   ['going-away', [must('afterMs', count), must('windowMs', count)]],

@@ -192,11 +192,15 @@ describe('the service', () => {
 
     await door.sessions.revoke(ruleFor(first?.id ?? ''));
 
-    for (const [index, client] of clients.entries()) {
-      if (expected[index] === true)
-        expect(await client.closed).toEqual({ code: 4401, reason: 'session revoked' });
-      else expect(await client.request('1', 'echo', 1)).toMatchObject({ payload: 1 });
-    }
+    const isRevoked = clients.map((client) =>
+      client.request('1', 'echo', 1).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect(await Promise.all(isRevoked)).toEqual(expected);
+    for (const client of clients.filter((_client, index) => expected[index]))
+      expect(await client.closed).toEqual({ code: 4401, reason: 'session revoked' });
     expect(await bob.request('1', 'echo', 1)).toMatchObject({ payload: 1 });
   });
 

@@ -17,6 +17,7 @@ class FakeMember implements Member {
   readonly link = new MemoryLink();
   readonly outbox: Outbox;
   isLive = true;
+  readonly user = { id: 'ada' };
   /** Positions at which it was let in, in order. */
   readonly joined: Position[] = [];
 

@@ -368,6 +368,58 @@ describe('publishing', () => {
   });
 });
 
+describe('asking who is in a room', () => {
+  it('is answered with users, not devices, also to who is not in it', async () => {
+    const world = await NodeWorld.start();
+    const [first, second, asking] = [
+      await world.connect(),
+      await world.connect(),
+      await world.connect(),
+    ];
+    await first.ask({ type: 'subscribe', id: '1', room: 'r' });
+    await second.ask({ type: 'subscribe', id: '1', room: 'r' });
+    expect(await asking.ask({ type: 'presence', id: '2', room: 'r' })).toEqual([
+      {
+        type: 'presence',
+        id: '2',
+        room: 'r',
+        total: 1,
+        members: [{ userId: 'ada', connections: 2 }],
+      },
+    ]);
+  });
+
+  it('is refused where the room says no or nobody declares it', async () => {
+    const world = await NodeWorld.start();
+    world.directory.rights.onPresence = () => Promise.resolve(false);
+    const peer = await world.connect();
+    expect(
+      await peer.ask(
+        { type: 'presence', id: '1', room: 'undeclared' },
+        { type: 'presence', id: '2', room: 'r' },
+      ),
+    ).toMatchObject([
+      { type: 'error', id: '1', code: 'unknown-room' },
+      { type: 'error', id: '2', code: 'forbidden' },
+    ]);
+  });
+
+  it('gives up as forbidden where rights change each time they are asked for', async () => {
+    const world = await NodeWorld.start();
+    const peer = await world.connect();
+    let asked = 0;
+    world.directory.rights.onPresence = () => {
+      asked += 1;
+      peer.connection.changeRights();
+      return Promise.resolve(true);
+    };
+    expect(await peer.ask({ type: 'presence', id: '1', room: 'r' })).toMatchObject([
+      { type: 'error', code: 'forbidden' },
+    ]);
+    expect(asked).toBe(3);
+  });
+});
+
 describe('re-authorisation', () => {
   it('A-08 takes connections out of the rooms they may no longer be in, and says so', async () => {
     const world = await NodeWorld.start();

@@ -273,9 +273,7 @@ describe.each(platforms)('answers on %s', (platform) => {
     });
 
     it('do not take an array for a stream', async () => {
-      expect(await wholeAnswer('array')).toEqual([
-        { type: 'response', id: 'q', payload: [1, 2] },
-      ]);
+      expect(await wholeAnswer('array')).toEqual([{ type: 'response', id: 'q', payload: [1, 2] }]);
     });
 
     it('are an internal error when JSON cannot hold the value', async () => {
@@ -336,9 +334,17 @@ describe.each(platforms)('answers on %s', (platform) => {
       client.send({ type: 'request', id: 'a', event: 'generator', payload: 2 });
       client.send({ type: 'request', id: 'b', event: 'generator', payload: 2 });
       await Promise.all([client.answer('a'), client.answer('b')]);
-      const items = client.unread.map((frame) => ('payload' in frame ? [frame.id, frame.payload] : []));
-      expect(items.filter(([id]) => id === 'a')).toEqual([['a', 1], ['a', 2]]);
-      expect(items.filter(([id]) => id === 'b')).toEqual([['b', 1], ['b', 2]]);
+      const items = client.unread.map((frame) =>
+        'payload' in frame ? [frame.id, frame.payload] : [],
+      );
+      expect(items.filter(([id]) => id === 'a')).toEqual([
+        ['a', 1],
+        ['a', 2],
+      ]);
+      expect(items.filter(([id]) => id === 'b')).toEqual([
+        ['b', 1],
+        ['b', 2],
+      ]);
     });
 
     it.each([
@@ -350,7 +356,13 @@ describe.each(platforms)('answers on %s', (platform) => {
         const frames = await wholeAnswer(event);
         expect(frames).toEqual([
           ...items.map((payload) => ({ type: 'next', id: 'q', payload })),
-          { type: 'error', id: 'q', code: 'internal', message: 'the handler failed', retryable: false },
+          {
+            type: 'error',
+            id: 'q',
+            code: 'internal',
+            message: 'the handler failed',
+            retryable: false,
+          },
         ]);
         expect(app.log.linesWith(secret)).toHaveLength(1);
         expect(app.log.errors.at(-1)).toContain(secret);

@@ -67,7 +67,7 @@ const noFrames: readonly (readonly [string, string | Buffer])[] = [
 /** Types that no client may send. */
 const unknownTypes = [
   ...['nonsense', '', 'PING', 'ping ', '__proto__', 'constructor', 'toString', 'hasOwnProperty'],
-  ...['presence', 'history', 'connected', 'response', 'message', 'going-away', 'pong'],
+  ...['connected', 'response', 'message', 'going-away', 'pong'],
 ];
 
 const brokenFields = brokenFrames(4, goldenClientFrames).map(
@@ -132,12 +132,15 @@ describe.each(platforms)('bad input on %s', (platform) => {
       ]);
     });
 
-    it.each(noFrames)('closes with 4400 and no answer before connected: %s', async (_what, message) => {
-      const connection = await opened();
-      connection.socket.send(message);
-      expect(await connection.closed).toMatchObject({ code: 4400 });
-      expect(connection.unread).toEqual([]);
-    });
+    it.each(noFrames)(
+      'closes with 4400 and no answer before connected: %s',
+      async (_what, message) => {
+        const connection = await opened();
+        connection.socket.send(message);
+        expect(await connection.closed).toMatchObject({ code: 4400 });
+        expect(connection.unread).toEqual([]);
+      },
+    );
 
     it('stops the frames behind it from being handled', async () => {
       const connection = await connected();
@@ -189,7 +192,9 @@ describe.each(platforms)('bad input on %s', (platform) => {
       connection.sendText(JSON.stringify(frame));
       const answer = await connection.nextFrame();
       expect(answer).toMatchObject({ type: 'error', code: 'invalid-field', retryable: false });
-      expect((answer as { message: string }).message).toMatch(new RegExp(`^${type}\\.${field}: expected `));
+      expect((answer as { message: string }).message).toMatch(
+        new RegExp(`^${type}\\.${field}: expected `),
+      );
       if (field === 'id') expect(answer).not.toHaveProperty('id');
       else expect((answer as { id?: string }).id).toBe(frame['id']);
       await lives(connection);
@@ -256,15 +261,16 @@ describe.each(platforms)('bad input on %s', (platform) => {
   });
 
   describe('at the wrong time', () => {
-    it.each(goldenClientFrames.filter(({ type }) => type !== 'hello').map((frame) => [frame.type, frame] as const))(
-      'closes with 4400: %s before hello',
-      async (_type, frame) => {
-        const connection = await opened();
-        connection.send(frame);
-        expect(await connection.closed).toEqual({ code: 4400, reason: 'expected hello' });
-        expect(connection.unread).toEqual([]);
-      },
-    );
+    it.each(
+      goldenClientFrames
+        .filter(({ type }) => type !== 'hello')
+        .map((frame) => [frame.type, frame] as const),
+    )('closes with 4400: %s before hello', async (_type, frame) => {
+      const connection = await opened();
+      connection.send(frame);
+      expect(await connection.closed).toEqual({ code: 4400, reason: 'expected hello' });
+      expect(connection.unread).toEqual([]);
+    });
 
     it('closes with 4400: a second hello', async () => {
       const connection = await connected();

@@ -2,6 +2,7 @@ import {
   Catch,
   Inject,
   Injectable,
+  Scope,
   UseFilters,
   UseGuards,
   UseInterceptors,
@@ -16,7 +17,7 @@ import {
   type Provider,
   type Type,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, REQUEST } from '@nestjs/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import {
   BaseWsExceptionFilter,
@@ -35,7 +36,6 @@ import {
 } from '../../lib/index.js';
 import type { RawClient } from '../../lib/testing/index.js';
 import { platforms, startApp, type RunningApp } from '../support/nest-app.js';
-import { deferred } from '../support/turns.js';
 
 /** What ran, in order. Injected into every enhancer: that they run with DI is part of each test. */
 @Injectable()
@@ -267,10 +267,30 @@ class Refuse implements CanActivate {
   }
 }
 
+/** Has one instance a connection. */
+@Injectable({ scope: Scope.REQUEST })
+class ScopedGuard implements CanActivate {
+  private asked = 0;
+
+  constructor(@Inject(REQUEST) private readonly connection: RealtimeConnection) {}
+
+  canActivate(): boolean {
+    this.asked += 1;
+    return this.connection.user.id === 'ada' && this.asked <= 2;
+  }
+}
+
+@RealtimeGateway()
+class ScopedGuardGateway {
+  @UseGuards(ScopedGuard)
+  @SubscribeMessage('guarded.scoped')
+  scoped(): string {
+    return 'welcome';
+  }
+}
+
 @RealtimeGateway()
 class GuardedGateway {
-  readonly slow = deferred();
-
   @UseGuards(OnlyJane)
   @SubscribeMessage('guarded')
   guarded(): string {
@@ -428,7 +448,10 @@ describe.each(platforms)('enhancers on %s', (platform) => {
 
   describe('at every level', () => {
     beforeAll(async () => {
-      app = await startApp({ platform, providers: [TracedGateway, FilteredGateway, Trace, ...globals] });
+      app = await startApp({
+        platform,
+        providers: [TracedGateway, FilteredGateway, Trace, ...globals],
+      });
     });
 
     afterAll(async () => {
@@ -484,7 +507,9 @@ describe.each(platforms)('enhancers on %s', (platform) => {
     });
 
     it('run no global filter, as Nest 12 does with gateways, and answer all the same', async () => {
-      expect(await client.request('1', 'unfiltered')).toEqual(error('internal', 'the handler failed'));
+      expect(await client.request('1', 'unfiltered')).toEqual(
+        error('internal', 'the handler failed'),
+      );
       expect(app.get(Trace).take()).not.toContain('filter global');
     });
   });
@@ -496,6 +521,7 @@ describe.each(platforms)('enhancers on %s', (platform) => {
         providers: [
           FilteredGateway,
           GuardedGateway,
+          ScopedGuardGateway,
           DoublingGateway,
           CachedGateway,
           FallbackGateway,
@@ -516,9 +542,14 @@ describe.each(platforms)('enhancers on %s', (platform) => {
         await jane.close();
       });
 
-      it.each(['guarded', 'guarded.async'])('that says no answers forbidden (%s)', async (event) => {
-        expect(await client.request('1', event)).toEqual(error('forbidden', 'Forbidden resource'));
-      });
+      it.each(['guarded', 'guarded.async'])(
+        'that says no answers forbidden (%s)',
+        async (event) => {
+          expect(await client.request('1', event)).toEqual(
+            error('forbidden', 'Forbidden resource'),
+          );
+        },
+      );
 
       it('that throws answers what it threw', async () => {
         expect(await client.request('1', 'guarded.thrown')).toEqual(
@@ -531,6 +562,16 @@ describe.each(platforms)('enhancers on %s', (platform) => {
         client.send({ type: 'request', id: 'b', event: 'guarded.thrown' });
         expect(await client.answer('b')).toMatchObject({ id: 'b', code: 'not-yours' });
         expect(await client.answer('a')).toMatchObject({ id: 'a', code: 'forbidden' });
+      });
+
+      it('may be request-scoped: it has the connection, and an instance for each', async () => {
+        for (const id of ['1', '2']) {
+          expect(await client.request(id, 'guarded.scoped')).toMatchObject({ payload: 'welcome' });
+        }
+        expect(await client.request('3', 'guarded.scoped')).toMatchObject({ code: 'forbidden' });
+        const other = await app.connect();
+        expect(await other.request('1', 'guarded.scoped')).toMatchObject({ payload: 'welcome' });
+        await other.close();
       });
 
       it('whose refusal a filter swallows still answers forbidden', async () => {
@@ -620,9 +661,7 @@ describe.each(platforms)('enhancers on %s', (platform) => {
         ['double.undeclared', [2, 4]],
       ])('maps every item of a stream (%s)', async (event, items) => {
         expect(await client.request('1', event)).toEqual({ type: 'complete', id: '1' });
-        expect(client.unread).toEqual(
-          items.map((payload) => ({ type: 'next', id: '1', payload })),
-        );
+        expect(client.unread).toEqual(items.map((payload) => ({ type: 'next', id: '1', payload })));
       });
 
       it('may answer by itself', async () => {

@@ -5,6 +5,7 @@ import {
   ForbiddenException,
   GatewayTimeoutException,
   HttpException,
+  HttpStatus,
   ImATeapotException,
   InternalServerErrorException,
   NotFoundException,
@@ -64,7 +65,7 @@ const thrown = new Map<string, () => unknown>([
   ['413', () => new PayloadTooLargeException('big')],
   ['418', () => new ImATeapotException('teapot')],
   ['422', () => new UnprocessableEntityException('odd')],
-  ['429', () => new HttpException('often', 429)],
+  ['429', () => new HttpException('often', HttpStatus.TOO_MANY_REQUESTS)],
   ['500', () => new InternalServerErrorException('our fault')],
   ['502', () => new BadGatewayException('their fault')],
   ['503', () => new ServiceUnavailableException('later')],
@@ -157,7 +158,12 @@ describe.each(platforms)('errors on %s', (platform) => {
     await app.close();
   });
 
-  const error = (fields: object): object => ({ type: 'error', id: '1', retryable: false, ...fields });
+  const error = (fields: object): object => ({
+    type: 'error',
+    id: '1',
+    retryable: false,
+    ...fields,
+  });
 
   describe('that are made for clients', () => {
     it.each(['throw', 'reject'])('pass a WsException of a text (%s)', async (event) => {
@@ -194,7 +200,9 @@ describe.each(platforms)('errors on %s', (platform) => {
       ['503', 'unavailable', 'later', true],
       ['504', 'timeout', 'late', true],
     ])('map an HttpException of %s to %s', async (status, code, message, retryable) => {
-      expect(await client.request('1', 'throw', status)).toEqual(error({ code, message, retryable }));
+      expect(await client.request('1', 'throw', status)).toEqual(
+        error({ code, message, retryable }),
+      );
     });
 
     it('pass everything of a RealtimeError', async () => {
@@ -250,7 +258,11 @@ describe.each(platforms)('errors on %s', (platform) => {
   });
 
   describe('of validation', () => {
-    const secret = { text: 'payload-that-must-not-come-back', count: 'many', extra: 'secret-extra' };
+    const secret = {
+      text: 'payload-that-must-not-come-back',
+      count: 'many',
+      extra: 'secret-extra',
+    };
 
     it.each(['dto', 'dto-422'])('list the rules that a DTO breaks (%s)', async (event) => {
       expect(await client.request('1', event, secret)).toEqual(
@@ -296,10 +308,13 @@ describe.each(platforms)('errors on %s', (platform) => {
       });
     });
 
-    it.each([[undefined], [null], ['text'], [7], [[]]])('meet a payload that is %j', async (payload) => {
-      expect(await client.request('1', 'dto', payload)).toMatchObject(
-        error({ code: 'validation-failed' }),
-      );
-    });
+    it.each([[undefined], [null], ['text'], [7], [[]]])(
+      'meet a payload that is %j',
+      async (payload) => {
+        expect(await client.request('1', 'dto', payload)).toMatchObject(
+          error({ code: 'validation-failed' }),
+        );
+      },
+    );
   });
 });

@@ -1,7 +1,12 @@
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import {
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
 import { WebSocket } from 'ws';
 
 import { RealtimeGateway, RoomService, type RealtimeModuleOptions } from '../../lib/index.js';
@@ -249,7 +254,9 @@ describe.each(platforms)('fallbackAdapter on %s', (platform) => {
 
     it('answers its polling over HTTP as before', async () => {
       const app = await start();
-      const url = app.url.replace('ws:', 'http:').replace('/realtime', '/socket.io/?EIO=4&transport=polling');
+      const url = app.url
+        .replace('ws:', 'http:')
+        .replace('/realtime', '/socket.io/?EIO=4&transport=polling');
       const response = await fetch(url);
       expect(response.status).toBe(200);
       expect(await response.text()).toMatch(/^0\{"sid":/);

@@ -262,7 +262,7 @@ describe.each(platforms)('hooks on %s', (platform) => {
       };
       const first = await knock();
       expect(await first.closed).toMatchObject({ code });
-      hooks.connecting = () => Promise.reject(make() as Error);
+      hooks.connecting = () => Promise.reject(make());
       const second = await knock();
       const closed = await second.closed;
       expect(closed.code).toBe(code);
@@ -306,13 +306,36 @@ describe.each(platforms)('hooks on %s', (platform) => {
       expect(await client.next('message')).toMatchObject({ room: 'lobby', event: 'hello' });
     });
 
+    it('may close the client itself, with a code of its own', async () => {
+      await start();
+      hooks.connecting = (client) => {
+        client.close(4404, 'no such tenant');
+      };
+      const client = await knock();
+      expect(await client.closed).toEqual({ code: 4404, reason: 'no such tenant' });
+      await turns(5);
+      expect(hooks.steps).toEqual(['connecting']);
+    });
+
+    it('is not waited for by app.close()', async () => {
+      await start();
+      hooks.connecting = () => new Promise(() => undefined);
+      const client = await knock();
+      await until(() => hooks.steps.length > 0);
+      await app.close();
+      expect(await client.closed).toMatchObject({ code: 1001 });
+      expect(client.unread).toEqual([]);
+    });
+
     it('leaves nothing behind when it joined and then failed', async () => {
       await start();
       hooks.connecting = async (client) => {
         await client.join('lobby');
         throw new ForbiddenException();
       };
-      await (await knock()).closed;
+      await (
+        await knock()
+      ).closed;
       expect(await app.rooms.size('lobby')).toBe(0);
       expect(await app.rooms.connectionCount()).toBe(0);
     });
@@ -352,6 +375,17 @@ describe.each(platforms)('hooks on %s', (platform) => {
       hooks.connection = (client, handshake) => seen.push(client.user.id, handshake.url);
       await app.connect();
       expect(seen).toEqual(['ada', '/realtime']);
+    });
+
+    it('may send; the client learns of it after connected and before any answer', async () => {
+      await start();
+      hooks.connection = (client) => {
+        client.emit('welcome');
+      };
+      const client = await knock();
+      client.send({ type: 'request', id: '1', event: 'echo', payload: 1 });
+      await client.answer('1');
+      expect(client.unread.map(({ type }) => type)).toEqual(['connected', 'message']);
     });
 
     it('runs once a client, however many gateways there are', async () => {

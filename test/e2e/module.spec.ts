@@ -193,6 +193,12 @@ describe.each(platforms)('RealtimeModule on %s', (platform) => {
       );
     });
 
+    it('not globally, and the module that imports it has the RoomService', async () => {
+      const realtime = RealtimeModule.forRoot({ isGlobal: false });
+      const app = await startApp({ platform, realtime, providers: [Announcer] });
+      expect(app.get(Announcer).rooms).toBe(app.rooms);
+    });
+
     it('not globally, if isGlobal of forRootAsync() is false', async () => {
       const realtime = RealtimeModule.forRootAsync({ isGlobal: false, useFactory: () => ({}) });
       await expect(createApp({ platform, realtime, imports: [FeatureModule] })).rejects.toThrow(

@@ -114,7 +114,10 @@ class RoomGateway {
   }
 
   @SubscribeMessage('join')
-  async join(@ConnectedSocket() client: RealtimeConnection, @MessageBody() room: string): Promise<string[]> {
+  async join(
+    @ConnectedSocket() client: RealtimeConnection,
+    @MessageBody() room: string,
+  ): Promise<string[]> {
     await client.join(room);
     return client.rooms;
   }
@@ -126,7 +129,10 @@ class RoomGateway {
   }
 
   @SubscribeMessage('say')
-  async say(@ConnectedSocket() client: RealtimeConnection, @MessageBody() text: string): Promise<unknown> {
+  async say(
+    @ConnectedSocket() client: RealtimeConnection,
+    @MessageBody() text: string,
+  ): Promise<unknown> {
     const { position } = await this.rooms.publish('chat/lobby', 'said', text, { except: client });
     return position.offset;
   }
@@ -393,7 +399,10 @@ describe.each(platforms)('rooms on %s', (platform) => {
       'refuses the room name %p',
       async (name) => {
         const bad = name as string;
-        const refused = { code: 'invalid-field', message: expect.stringMatching(/^room: expected /) };
+        const refused = {
+          code: 'invalid-field',
+          message: expect.stringMatching(/^room: expected /),
+        };
         await expect(rooms.publish(bad, 'n')).rejects.toMatchObject(refused);
         await expect(rooms.join(idOf.get(ada)!, bad)).rejects.toMatchObject(refused);
       },
@@ -401,7 +410,10 @@ describe.each(platforms)('rooms on %s', (platform) => {
 
     it.each(['', 'x'.repeat(129), 7, undefined])('refuses the event name %p', async (name) => {
       const bad = name as string;
-      const refused = { code: 'invalid-field', message: expect.stringMatching(/^event: expected /) };
+      const refused = {
+        code: 'invalid-field',
+        message: expect.stringMatching(/^event: expected /),
+      };
       await expect(rooms.publish(room, bad)).rejects.toMatchObject(refused);
       await expect(rooms.toUser('ada', bad)).rejects.toMatchObject(refused);
       await expect(rooms.toAll(bad)).rejects.toMatchObject(refused);
@@ -436,8 +448,14 @@ describe.each(platforms)('rooms on %s', (platform) => {
       });
       idOf.set(client, (await client.next('connected')).connectionId);
       expect(await client.next('subscribed')).toMatchObject({ room });
-      expect(await client.next('unsubscribed')).toMatchObject({ room: 'chat/secret', reason: 'forbidden' });
-      expect(await client.next('unsubscribed')).toMatchObject({ room: 'nowhere', reason: 'unknown-room' });
+      expect(await client.next('unsubscribed')).toMatchObject({
+        room: 'chat/secret',
+        reason: 'forbidden',
+      });
+      expect(await client.next('unsubscribed')).toMatchObject({
+        room: 'nowhere',
+        reason: 'unknown-room',
+      });
     });
 
     it('does not subscribe to a room that no class declares', async () => {

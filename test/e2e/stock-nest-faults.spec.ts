@@ -138,9 +138,11 @@ describe.each(platforms)('what stock Nest gets wrong, on %s', (platform) => {
       expect(tasks.started).toEqual(['1']);
       expect(client.unread).toEqual([]);
       tasks.end('1').resolve();
-      expect([await client.nextFrame(), await client.nextFrame(), await client.nextFrame()]).toEqual(
-        ['1', '2', '3'].map((id) => ({ type: 'response', id, payload: `done ${id}` })),
-      );
+      expect([
+        await client.nextFrame(),
+        await client.nextFrame(),
+        await client.nextFrame(),
+      ]).toEqual(['1', '2', '3'].map((id) => ({ type: 'response', id, payload: `done ${id}` })));
       expect(tasks.started).toEqual(['1', '2', '3']);
     });
 

@@ -23,7 +23,9 @@ class OuterDto {
   inner?: InnerDto;
 }
 
-class EmptyDto {}
+class EmptyDto {
+  a?: number;
+}
 
 /** What the validator says of the value that this JSON text stands for. */
 function verdict(schema: EventSchema, text: string | undefined) {
@@ -69,19 +71,28 @@ describe('an event with a DTO', () => {
     },
   );
 
-  it.each(['{"text":"hi","__proto__":{"a":1}}', '{"text":"hi","constructor":{"a":1}}'])(
-    'lets nothing through under a name that every object has: %s',
-    async (text) => {
-      expect(await verdict(OuterDto, text)).toMatchObject({ valid: false });
-    },
-  );
+  // Nest's pipe takes them out before it validates; the text that is published would still have them.
+  it.each([
+    ['__proto__', '{"text":"hi","__proto__":{"a":1}}'],
+    ['__proto__', '{"text":"hi","\\u005f_proto__":{"a":1}}'],
+    ['constructor', '{"text":"hi","constructor":{"prototype":{"a":1}}}'],
+    ['prototype', '{"text":"hi","inner":{"n":1,"prototype":1}}'],
+    ['__proto__', '{"text":[[{"__proto__":1}]]}'],
+  ])('lets nothing through under the name %s: %s', async (name, text) => {
+    expect(await verdict(OuterDto, text)).toEqual({
+      valid: false,
+      details: [`property ${name} should not exist`],
+    });
+  });
 
   it('refuses everything when its class has no decorator', async () => {
     expect(await verdict(EmptyDto, '{"a":1}')).toMatchObject({ valid: false });
   });
 
   it('never shows the payload in what it says', async () => {
-    const said = JSON.stringify(await verdict(OuterDto, '{"text":["secret"],"inner":{"n":"secret"}}'));
+    const said = JSON.stringify(
+      await verdict(OuterDto, '{"text":["secret"],"inner":{"n":"secret"}}'),
+    );
     expect(said).not.toContain('secret');
   });
 
@@ -110,7 +121,9 @@ describe('an event with a Standard Schema', () => {
   });
 
   it('waits for a schema that is asynchronous', async () => {
-    const schema = z.string().refine(async (text) => Promise.resolve(text === 'yes'), 'expected yes');
+    const schema = z
+      .string()
+      .refine(async (text) => Promise.resolve(text === 'yes'), 'expected yes');
     expect(await verdict(schema, '"yes"')).toEqual({ valid: true, payload: '"yes"' });
     expect(await verdict(schema, '"no"')).toEqual({ valid: false, details: ['expected yes'] });
   });

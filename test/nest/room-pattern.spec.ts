@@ -26,7 +26,9 @@ describe('RoomPattern', () => {
       ['a/*/*', '"*" may only be the last segment'],
       ['a/:x/:x', 'a parameter name occurs twice'],
     ])('%j: %s', (source, rule) => {
-      expect(() => new RoomPattern(source)).toThrow(`@RealtimeRoom(${JSON.stringify(source)}): ${rule}`);
+      expect(() => new RoomPattern(source)).toThrow(
+        `@RealtimeRoom(${JSON.stringify(source)}): ${rule}`,
+      );
     });
   });
 
@@ -147,7 +149,9 @@ describe('RoomPattern', () => {
         fc.pre(params !== undefined);
         const made = pattern
           .split('/')
-          .map((part) => (part === '*' ? params?.['*'] : part.startsWith(':') ? params?.[part.slice(1)] : part));
+          .map((part) =>
+            part === '*' ? params['*'] : part.startsWith(':') ? params[part.slice(1)] : part,
+          );
         expect(made.join('/')).toBe(room);
       }),
     );

@@ -51,7 +51,7 @@ describe('PROTOCOL.md', () => {
   );
 
   it('lists what is reserved, and none of that is spoken', () => {
-    for (const type of ['presence', 'history', 'credit']) {
+    for (const type of ['history', 'credit']) {
       expect(documentSection(13)).toContain(`type \`${type}\``);
       expect(clientFrameRules.has(type)).toBe(false);
       expect(serverFrameRules.has(type)).toBe(false);

@@ -307,7 +307,7 @@ describe('a peer that wants too much', () => {
     for (let second = 0; second < 5_000 && client.isConnected; second += 1) {
       socket.write(batch);
       // Until the server has read them: two batches in one second would be a flood.
-      while (client.isConnected && serverSide.bytesRead < socket.bytesWritten)
+      while (!serverSide.destroyed && serverSide.bytesRead < socket.bytesWritten)
         await new Promise(setImmediate);
       clock.advance(1_000);
       most = Math.max(most, serverSide.writableLength);

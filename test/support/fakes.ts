@@ -107,6 +107,12 @@ export class FakeRights implements RoomRights {
     return this.onSubscribe(user.id);
   }
 
+  onPresence: (userId: string) => Promise<boolean> = () => Promise.resolve(true);
+
+  canSeePresence(user: { readonly id: string }): Promise<boolean> {
+    return this.onPresence(user.id);
+  }
+
   decidePublish(...args: Parameters<RoomRights['decidePublish']>): Promise<PublishDecision> {
     return this.onPublish(...args);
   }

@@ -54,9 +54,9 @@ export class NestLog implements LoggerService {
 }
 
 /** `token-<name>` is a good token of the user `<name>`. */
-export const verifyByName: NonNullable<
-  NonNullable<RealtimeModuleOptions['auth']>['verify']
-> = (token) => {
+export const verifyByName: NonNullable<NonNullable<RealtimeModuleOptions['auth']>['verify']> = (
+  token,
+) => {
   const name = /^token-([\w:-]+)$/.exec(token)?.[1];
   return name === undefined ? undefined : { id: name, name: name.toUpperCase() };
 };

@@ -18,14 +18,17 @@ export class DefaultExceptionFilter extends BaseWsExceptionFilter {
 
   override catch(exception: unknown, host: ArgumentsHost): void {
     const context = MessageContext.of(host);
-    const client: unknown = host.switchToWs().getClient();
-    if (context !== undefined) context.failure = { error: exception };
-    else if (client instanceof RealtimeConnection) this.#failed(client, exception);
-    else super.catch(exception, host);
+    if (context === undefined) this.#catchOther(exception, host);
+    else context.failure = { error: exception };
   }
 
-  #failed(client: RealtimeConnection, exception: unknown): void {
-    this.#logger.error('a request-scoped gateway could not be made', errorText(exception));
-    client.fail();
+  #catchOther(exception: unknown, host: ArgumentsHost): void {
+    const client: unknown = host.switchToWs().getClient();
+    if (client instanceof RealtimeConnection) {
+      this.#logger.error('a request-scoped gateway could not be made', errorText(exception));
+      client.fail();
+    } else {
+      super.catch(exception, host);
+    }
   }
 }

@@ -5,7 +5,8 @@
 
 /** One option's rule. */
 export interface OptionRule {
-  readonly expected: string;
+  /** The expectation in words, or how to put it for a value that breaks it. */
+  readonly expected: string | ((value: unknown) => string);
   accepts(value: unknown): boolean;
 }
 
@@ -36,6 +37,21 @@ export function integer(least: number, most = Number.MAX_SAFE_INTEGER): OptionRu
     expected: `an integer ${upTo}`,
     accepts: (value) =>
       Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
+  };
+}
+
+/** Most milliseconds a timer can take; beyond, `setTimeout` fires at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** A time that a timer can wait. That there is a longest one is only told to whom it concerns. */
+export function milliseconds(least: number): OptionRule {
+  const range = integer(least, MAX_TIMER_MS);
+  return {
+    expected: (value) =>
+      Number.isSafeInteger(value) && Number(value) > MAX_TIMER_MS
+        ? `an integer <= ${String(MAX_TIMER_MS)}`
+        : `an integer >= ${String(least)}`,
+    accepts: (value) => range.accepts(value),
   };
 }
 
@@ -89,7 +105,10 @@ export function findProblems(path: string, rules: OptionRules, options: unknown)
 
 function findProblem(path: string, rule: OptionRule | OptionRules, value: unknown): string[] {
   if (!isRule(rule)) return findProblems(path, rule, value);
-  return rule.accepts(value) ? [] : [`${path}: expected ${rule.expected}, got ${show(value)}`];
+  if (rule.accepts(value)) return [];
+  const { expected } = rule;
+  const words = typeof expected === 'string' ? expected : expected(value);
+  return [`${path}: expected ${words}, got ${show(value)}`];
 }
 
 function isRule(rule: OptionRule | OptionRules): rule is OptionRule {

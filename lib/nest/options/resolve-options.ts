@@ -12,6 +12,7 @@ import {
   callable,
   findProblems,
   integer,
+  milliseconds,
   RealtimeOptionsError,
   custom,
   urlPath,
@@ -21,9 +22,6 @@ import type {
   RealtimeModuleOptions,
   ResolvedRealtimeOptions,
 } from './realtime-options.interface.js';
-
-/** Most milliseconds a timer can take; beyond, `setTimeout` fires at once. */
-const MAX_TIMER_MS = 2_147_483_647;
 
 const origins = custom(
   '"same-origin", "*", a function, or a list of origins and of patterns anchored by ^ and $',
@@ -73,16 +71,16 @@ const RULES: OptionRules = {
     connectionsPerIp: integer(1),
     pendingUpgrades: integer(1),
     connections: integer(1),
-    firstHeadersMs: integer(0, MAX_TIMER_MS),
-    helloTimeoutMs: integer(1, MAX_TIMER_MS),
-    admissionTimeoutMs: integer(1, MAX_TIMER_MS),
+    firstHeadersMs: milliseconds(0),
+    helloTimeoutMs: milliseconds(1),
+    admissionTimeoutMs: milliseconds(1),
   },
-  heartbeat: { intervalMs: integer(1_000, MAX_TIMER_MS), timeoutMs: integer(1_000, MAX_TIMER_MS) },
+  heartbeat: { intervalMs: milliseconds(1_000), timeoutMs: milliseconds(1_000) },
   handlers: { concurrency: integer(1) },
   shutdown: {
-    drainMs: integer(0, MAX_TIMER_MS),
-    spreadMs: integer(0, MAX_TIMER_MS),
-    graceMs: integer(0, MAX_TIMER_MS),
+    drainMs: milliseconds(0),
+    spreadMs: milliseconds(0),
+    graceMs: milliseconds(0),
   },
   fallbackAdapter: callable,
 };

@@ -43,6 +43,10 @@ function classValidator(metatype: Type<object>): EventValidator {
     forbidUnknownValues: true,
   });
   return async (payload) => {
+    const unsafe = findUnsafeKey(payload?.value);
+    if (unsafe !== undefined) {
+      return { valid: false, details: [`property ${unsafe} should not exist`] };
+    }
     try {
       await pipe.transform(payload?.value ?? {}, { type: 'body', metatype });
       return { valid: true, payload: payload?.text };
@@ -52,4 +56,17 @@ function classValidator(metatype: Type<object>): EventValidator {
       return { valid: false, details: known.details ?? [known.message] };
     }
   };
+}
+
+/** Keys that Nest's pipe takes out before it validates; in the text they would still be there. */
+const UNSAFE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+/** The first such key at any depth, which is bounded by the frame's. */
+function findUnsafeKey(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const unsafe = UNSAFE_KEYS.has(key) ? key : findUnsafeKey(inner);
+    if (unsafe !== undefined) return unsafe;
+  }
+  return undefined;
 }

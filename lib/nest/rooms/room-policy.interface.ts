@@ -8,7 +8,7 @@ export type RoomParams = Readonly<Record<string, string>>;
 
 /**
  * What a `@RealtimeRoom()` class may say about its rooms. What it does not say is not allowed: without
- * `canSubscribe` no client gets in by itself, without `canPublish` none publishes. `RoomService` is
+ * `canSubscribe` no client gets in by itself, without `canPublish` none publishes, without `canSeePresence` none learns who is in. `RoomService` is
  * the application's own hand and asks nobody.
  */
 export interface RoomPolicy<
@@ -17,6 +17,8 @@ export interface RoomPolicy<
 > {
   /** Whether this user may get the room's messages. A throw means no, and a line in the log. */
   canSubscribe?(user: User, params: Params): boolean | Promise<boolean>;
+  /** Whether this user may know who is in the room. A throw means no, and a line in the log. */
+  canSeePresence?(user: User, params: Params): boolean | Promise<boolean>;
   /**
    * Whether this user may put a message with this event into the room. Asked only for events that the
    * room declares, after the payload was validated.

@@ -105,6 +105,11 @@ class PolicyRights implements RoomRights {
     return this.#ask('canSubscribe', () => policy.canSubscribe?.(user, this.params));
   }
 
+  canSeePresence(user: RealtimeUser): Promise<boolean> {
+    const policy = this.roomClass.policy();
+    return this.#ask('canSeePresence', () => policy.canSeePresence?.(user, this.params));
+  }
+
   async decidePublish(
     user: RealtimeUser,
     event: string,

@@ -47,6 +47,7 @@ export const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof<fc.Arbitrary<Clie
   frame('publish', { room, event }, { id, payload }),
   frame('request', { id, event }, { payload }),
   frame('cancel', { id }),
+  frame('presence', { id, room }),
   frame('authenticate', { id, token: fc.string({ minLength: 1, maxLength: 100 }) }),
   frame('ping', {}, { id }),
 );
@@ -84,6 +85,12 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<Serv
     { id, retryAfterMs: count, details: payload },
   ),
   frame('published', { id, ...position, durability: fc.constantFrom('memory', 'redis') }),
+  frame('presence', {
+    id,
+    room: fc.string(),
+    total: count,
+    members: fc.array(fc.record({ userId: fc.string(), connections: count }), { maxLength: 5 }),
+  }),
   frame('authenticate', { withinMs: count }),
   frame('authenticated', { id }, { expiresAt: count }),
   frame('going-away', { afterMs: count, windowMs: count }),

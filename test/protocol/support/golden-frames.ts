@@ -13,6 +13,7 @@ export const goldenClientFrames: readonly ClientFrame[] = [
   { type: 'publish', id: '3', room: 'chat/general', event: 'typing', payload: { on: true } },
   { type: 'request', id: '4', event: 'echo', payload: [1, 'two', null, { three: 3.5 }] },
   { type: 'cancel', id: '4' },
+  { type: 'presence', id: '7', room: 'chat/general' },
   { type: 'authenticate', id: '6', token: 'token-ada-2' },
   { type: 'ping', id: '5' },
 ];
@@ -62,6 +63,13 @@ export const goldenServerFrames: readonly ServerFrame[] = [
     details: { limit: 5 },
   },
   { type: 'published', id: '3', epoch: 'e1', offset: 5, durability: 'memory' },
+  {
+    type: 'presence',
+    id: '7',
+    room: 'chat/general',
+    total: 2,
+    members: [{ userId: 'ada', connections: 2 }],
+  },
   { type: 'authenticate', withinMs: 30_000 },
   { type: 'authenticated', id: '6', expiresAt: 1_700_000_600_000 },
   { type: 'going-away', afterMs: 0, windowMs: 5_000 },

@@ -113,6 +113,10 @@ class ChatRooms implements RoomPolicy<ReferenceUser, { room: string }> {
     return this.credentials.allows(user, `chat/${room}`);
   }
 
+  canSeePresence(user: ReferenceUser, { room }: { room: string }): boolean {
+    return this.credentials.allows(user, `chat/${room}`);
+  }
+
   canPublish(): boolean {
     return true;
   }

@@ -170,6 +170,20 @@ describe('a node that drains', () => {
     expect([world.node.hub.size, world.clock.waiting]).toEqual([0, 0]);
   });
 
+  it('closes who is still being admitted at once, and lets nobody in late', async () => {
+    const world = await NodeWorld.start();
+    const gate = deferred();
+    world.application.connecting = () => gate.promise;
+    const peer = world.meet();
+    peer.say({ type: 'hello', token: 'token-ada' });
+    await turn();
+    await world.node.drain(10_000, 30_000);
+    gate.resolve();
+    await turn();
+    expect(peer.link.peerEnd?.code).toBe(1001);
+    expect(peer.frames()).toEqual([]);
+  });
+
   it('waits no longer than drainMs', async () => {
     const world = await NodeWorld.start();
     world.application.handlers.set('ask', () => new Promise(() => undefined));

@@ -113,7 +113,7 @@ class ErrorGateway {
     return message.text;
   }
 
-  @UsePipes(new ValidationPipe({ errorHttpStatusCode: 422 }))
+  @UsePipes(new ValidationPipe({ errorHttpStatusCode: HttpStatus.UNPROCESSABLE_ENTITY }))
   @SubscribeMessage('dto-422')
   dto422(@MessageBody() message: SendDto): string {
     return message.text;

@@ -27,9 +27,9 @@ import type { Clock, Handshake, Observer, RealtimeUser } from './ports.js';
 import type { Transport, TransportListener } from './ports.js';
 import type { RequestContext } from './request-context.js';
 import { Requests } from './requests.js';
+import { subscribeWish, type RoomFrame } from './room-frame.js';
 import type { LocalRoom } from './rooms.js';
 import type { Session } from './session.js';
-import type { RoomFrame } from './room-frame.js';
 
 /** Where a connection is in its life. */
 export type ConnectionState = 'awaiting-hello' | 'open' | 'draining' | 'closed';
@@ -186,6 +186,10 @@ export class Connection implements TransportListener {
 
   message(message: string | Uint8Array, bytes: number): void {
     if (this.#state === 'closed') return;
+    if (this.#state === 'awaiting-hello' && bytes > this.host.limits.preAuthInboxBytes) {
+      this.close(CloseCode.MessageTooBig, 'too big before connected');
+      return;
+    }
     const frame = decodeClientFrame(message);
     if (frame instanceof ProtocolError) this.#refuse(frame);
     else this.#route(frame, bytes);
@@ -207,19 +211,17 @@ export class Connection implements TransportListener {
     this.#wasOpen = true;
     announce();
     if (!this.isLive) return;
-    const wishes = this.#hello?.rooms ?? [];
+    for (const wish of this.#hello?.rooms ?? []) this.#queueRoomFrame(subscribeWish(wish), 0);
     this.#hello = undefined;
-    for (const wish of wishes) this.#queueRoomFrame({ ...wish, type: 'subscribe' }, 0);
     this.#replayEarly();
   }
 
   #refuse(error: ProtocolError): void {
-    if (this.#state === 'awaiting-hello') {
-      this.close(CloseCode.BadFrame, error.message);
-      return;
+    if (this.#state !== 'awaiting-hello') {
+      this.outbox.refuse(error.code, error.message, error.id);
+      if (!error.fatal) return;
     }
-    this.outbox.refuse(error.code, error.message, error.id);
-    if (error.fatal) this.close(CloseCode.BadFrame, error.message);
+    this.close(CloseCode.BadFrame, error.message);
   }
 
   #route(frame: ClientFrame<Payload>, bytes: number): void {
@@ -250,9 +252,7 @@ export class Connection implements TransportListener {
         this.close(CloseCode.BadFrame, 'expected no second hello');
         return;
       case 'ping':
-        this.outbox.send(
-          frame.id === undefined ? { type: 'pong' } : { type: 'pong', id: frame.id },
-        );
+        this.outbox.send({ ...frame, type: 'pong' });
         return;
       case 'cancel':
         this.requests.cancel(frame.id);

@@ -14,8 +14,9 @@ export interface CoreLimits {
    */
   readonly inboxBytes: number;
   /**
-   * The same before authentication. Default 64 KiB. Stops strangers from filling memory
-   * (GHSA-xwhh-v746-pj9m).
+   * The same before authentication, and the largest frame then: a `hello` with a hundred rooms fits.
+   * Default 64 KiB. Stops strangers from filling memory (GHSA-xwhh-v746-pj9m) and from having a
+   * mebibyte of JSON parsed.
    */
   readonly preAuthInboxBytes: number;
   /**

@@ -1,4 +1,5 @@
 import type {
+  HelloRoom,
   Payload,
   PresenceFrame,
   PublishFrame,
@@ -11,3 +12,13 @@ export type SubscribeWish = Omit<SubscribeFrame, 'id'> & { readonly id?: string 
 
 /** A frame about a room. */
 export type RoomFrame = SubscribeWish | UnsubscribeFrame | PresenceFrame | PublishFrame<Payload>;
+
+/** The wish that a room of a `hello` stands for. Field by field: what else the peer put there stays out. */
+export function subscribeWish({ room, epoch, offset }: HelloRoom): SubscribeWish {
+  return {
+    type: 'subscribe',
+    room,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(offset === undefined ? {} : { offset }),
+  };
+}

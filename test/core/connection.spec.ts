@@ -248,6 +248,24 @@ describe('a connection that awaits hello', () => {
   });
 });
 
+describe('what a stranger may send', () => {
+  it('P-05 is one frame of 64 KiB at most; a larger one is not even parsed', async () => {
+    const world = await NodeWorld.start();
+    const peer = world.meet();
+    peer.say({ ...HELLO, padding: 'x'.repeat(65_536) });
+    await turn();
+    expect(peer.link.peerEnd).toEqual({ code: 1009, reason: 'too big before connected' });
+    expect(left(world)).toEqual(NOTHING);
+  });
+
+  it('is not kept beyond what a hello means: odd fields of its rooms come back nowhere', async () => {
+    const world = await NodeWorld.start();
+    const peer = world.meet();
+    const frames = await peer.ask({ ...HELLO, rooms: [{ room: 'r', id: { odd: true } }] });
+    expect(frames.at(-1)).toEqual({ type: 'subscribed', room: 'r', epoch: 'epoch-1', offset: 0 });
+  });
+});
+
 describe('an open connection', () => {
   it('answers requests one after the other, each under its id', async () => {
     const world = await NodeWorld.start();

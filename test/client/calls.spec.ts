@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { settle } from './support/fake-clock.js';
-import { refusal } from './support/rooms.js';
 import { connectedWorld, outcome, World } from './support/world.js';
 
 describe('requests', () => {

@@ -1,17 +1,27 @@
+import { Catch, UseFilters } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
+import { Test } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import {
   MessageBody,
   SubscribeMessage,
   WebSocketGateway,
   WebSocketServer,
+  WsException,
 } from '@nestjs/websockets';
 import { WebSocket } from 'ws';
 
 import { RealtimeGateway, RoomService, type RealtimeModuleOptions } from '../../lib/index.js';
-import { RawClient } from '../../lib/testing/index.js';
-import { closeApps, platforms, refusal, startApp, verifyByName } from '../support/nest-app.js';
+import { listen, RawClient } from '../../lib/testing/index.js';
+import {
+  closeApps,
+  NestLog,
+  platforms,
+  refusal,
+  startApp,
+  verifyByName,
+} from '../support/nest-app.js';
 import { deferred, until } from '../support/turns.js';
 
 @RealtimeGateway()
@@ -68,6 +78,28 @@ class SocketIoGateway {
   @SubscribeMessage('echo')
   echo(@MessageBody() data: unknown): unknown {
     return { theirs: data };
+  }
+}
+
+@Catch(TypeError)
+class NoFilter {
+  catch(): void {
+    // Never asked: only there to have the gateway treated as one with filters.
+  }
+}
+
+/** Served by ours in one application and by stock Nest in another. */
+@UseFilters(NoFilter)
+@WebSocketGateway()
+class SharedGateway {
+  @SubscribeMessage('refuse')
+  refuse(): never {
+    throw new WsException('refused');
+  }
+
+  @SubscribeMessage('answer')
+  answer(): unknown {
+    return { event: 'answer', data: 1 };
   }
 }
 
@@ -199,6 +231,28 @@ describe.each(platforms)('fallbackAdapter on %s', (platform) => {
       expect(await ours.request('1', 'echo', 1)).toMatchObject({ payload: { ours: 1 } });
       expect(await refusal(app.url.replace('/realtime', '/nobody'))).toBe(404);
     });
+  });
+
+  it('does not matter to an application of stock Nest that has a gateway class in common', async () => {
+    const ours = await startApp({ platform, providers: [SharedGateway] });
+    const client = await ours.connect();
+    expect(await client.request('1', 'refuse')).toMatchObject({ code: 'rejected' });
+
+    const module = await Test.createTestingModule({ providers: [SharedGateway] })
+      .setLogger(new NestLog())
+      .compile();
+    const stock = module.createNestApplication();
+    stock.useWebSocketAdapter(new WsAdapter(stock));
+    const theirs = await ForeignClient.open(await listen(stock, '/'));
+    theirs.socket.send('{"event":"answer"}');
+    expect(JSON.parse(await theirs.next())).toEqual({ event: 'answer', data: 1 });
+    theirs.socket.send('{"event":"refuse"}');
+    expect(JSON.parse(await theirs.next())).toMatchObject({
+      event: 'exception',
+      data: { message: 'refused' },
+    });
+    theirs.socket.terminate();
+    await stock.close();
   });
 
   describe('IoAdapter', () => {

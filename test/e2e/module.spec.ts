@@ -1,7 +1,14 @@
 import type { Server } from 'node:http';
 import { runInThisContext } from 'node:vm';
 
-import { Controller, Get, Injectable, Module, type INestApplication } from '@nestjs/common';
+import {
+  Controller,
+  Get,
+  Injectable,
+  Module,
+  UseGuards,
+  type INestApplication,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -12,13 +19,16 @@ import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { WebSocketServer } from 'ws';
 
 import {
+  CurrentUser,
   RealtimeGateway,
   RealtimeModule,
   RealtimeOptionsError,
   RealtimeRoom,
   RoomService,
+  TokenAuthGuard,
   type RealtimeModuleOptions,
   type RealtimeOptionsFactory,
+  type RealtimeUser,
   type RoomPolicy,
 } from '../../lib/index.js';
 import { listen, RawClient } from '../../lib/testing/index.js';
@@ -81,6 +91,12 @@ class PageController {
   @Get('page')
   page(): string {
     return 'a page';
+  }
+
+  @UseGuards(TokenAuthGuard)
+  @Get('me')
+  me(@CurrentUser() user: RealtimeUser, @CurrentUser('id') id: string): unknown {
+    return { user, id };
   }
 }
 
@@ -231,6 +247,15 @@ describe.each(platforms)('RealtimeModule on %s', (platform) => {
       const url = (await listen(app)).replace('ws:', 'http:');
       expect(await (await fetch(url.replace('/realtime', '/page'))).text()).toBe('a page');
       expect((await fetch(url)).status).toBe(404);
+      await app.close();
+    });
+
+    it('and has TokenAuthGuard and @CurrentUser() for them', async () => {
+      const app = await create();
+      const url = (await listen(app)).replace('ws:', 'http:').replace('/realtime', '/me');
+      const answer = await fetch(url, { headers: { authorization: 'Bearer token-ada' } });
+      expect(await answer.json()).toEqual({ user: { id: 'ada', name: 'ADA' }, id: 'ada' });
+      expect((await fetch(url)).status).toBe(401);
       await app.close();
     });
 

@@ -37,12 +37,18 @@ export class ChatProcess {
    * Starts it and resolves when it has printed its address.
    *
    * @param port 0: any free one.
+   * @param descriptors most files and sockets it may have open. Absent: what this process may.
    * @throws Error with what it printed, if it ends instead.
    */
-  static async start(port = 0): Promise<ChatProcess> {
+  static async start(port = 0, descriptors?: number): Promise<ChatProcess> {
     // The test runner's own flags are not the sample's.
     const env = { ...process.env, PORT: String(port), NODE_OPTIONS: '' };
-    const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const limit = descriptors === undefined ? '' : `ulimit -n ${String(descriptors)}; `;
+    const command = `${limit}exec "$0" "$1"`;
+    const child = spawn('bash', ['-c', command, process.execPath, main], {
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const chat = new ChatProcess(child);
     await Promise.race([once(child, 'ready'), chat.#ended]);
     if (chat.#url !== undefined) return chat;

@@ -353,6 +353,12 @@ describe.each(platforms)('bad input on %s', (platform) => {
     expect(await connection.closed).toMatchObject({ code: 1009 });
   });
 
+  it('that is too large for a stranger closes with 1009 before connected', async () => {
+    const connection = await opened();
+    connection.sendText(`{"type":"hello","token":"${'x'.repeat(65_536)}"}`);
+    expect(await connection.closed).toMatchObject({ code: 1009 });
+  });
+
   it('is never given back in a message or a reason', async () => {
     for (const text of [
       '{"type":"secret-type","id":"1"}',

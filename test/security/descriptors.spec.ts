@@ -37,7 +37,7 @@ describe('a server out of file descriptors', () => {
     before.send({ type: 'ping', id: 'still-here' });
     expect(await before.next('pong')).toEqual({ type: 'pong', id: 'still-here' });
 
-    const gone = sockets.map((socket) => (socket.closed ? undefined : once(socket, 'close')));
+    const gone = sockets.filter(({ closed }) => !closed).map((socket) => once(socket, 'close'));
     for (const socket of sockets) socket.destroy();
     await Promise.all(gone);
     const after = await RawClient.connect(chat.realtimeUrl, token);

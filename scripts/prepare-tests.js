@@ -2,7 +2,7 @@
  * Sets up what the tests need on a machine with only Node and npm: the built package, the built
  * sample, and a Chromium. Run by `npm test` before Jest.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -15,6 +15,9 @@ const BROWSERS = [
   '/usr/bin/google-chrome',
 ];
 
+const NO_BROWSER =
+  'no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM_PATH';
+
 function step(title, run) {
   const start = Date.now();
   console.log(`prepare: ${title} …`);
@@ -23,7 +26,13 @@ function step(title, run) {
 }
 
 function npx(...args) {
-  execFileSync('npx', ['--no-install', ...args], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync('npx', ['--no-install', ...args], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) fail(`${args.join(' ')} failed, see above`);
+}
+
+function fail(message) {
+  console.error(`prepare: ${message}`);
+  process.exit(1);
 }
 
 function findBrowser() {
@@ -39,16 +48,14 @@ function asRoot() {
 function installBrowser() {
   const prefix = asRoot();
   if (prefix === undefined || !existsSync('/usr/bin/apt-get')) {
-    console.error(
-      'prepare: no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM_PATH',
-    );
-    process.exit(1);
+    fail(NO_BROWSER);
   }
   step("installing Debian's chromium, a minute or two", () => {
     for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
       const [command, ...rest] = [...prefix, 'apt-get', '-qq', ...args];
       const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-      execFileSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], env });
+      const { status } = spawnSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], env });
+      if (status !== 0) fail(`apt-get ${args[0]} failed; ${NO_BROWSER}`);
     }
   });
 }
@@ -56,4 +63,4 @@ function installBrowser() {
 step('building the package', () => npx('nest', 'build'));
 step('building the sample', () => npx('tsc', '-p', 'sample/01-chat'));
 if (findBrowser() === undefined) installBrowser();
-console.log(`prepare: browser ${findBrowser()}`);
+console.log(`prepare: browser ${findBrowser() ?? fail(NO_BROWSER)}`);

@@ -36,6 +36,8 @@ export class Backoff {
   #attempts = 0;
   /** When the present connection counts as lasting; never while there is none. */
   #stableAt = Infinity;
+  /** Whether fresh credentials were tried since the last lasting connection. */
+  #refreshed = false;
   #goingAway: { readonly earliest: number; readonly windowMs: number } | undefined;
 
   constructor(policy: ReconnectPolicy, environment: Pick<Environment, 'now' | 'random'>) {
@@ -59,7 +61,10 @@ export class Backoff {
     const random = this.#environment.random();
     const announced = this.#goingAway;
     // A server that accepts and drops at once must not be hammered: only a lasting connection resets.
-    if (now >= this.#stableAt) this.#attempts = 0;
+    if (now >= this.#stableAt) {
+      this.#attempts = 0;
+      this.#refreshed = false;
+    }
     this.#stableAt = Infinity;
     this.#goingAway = undefined;
     this.#attempts += 1;
@@ -67,8 +72,11 @@ export class Backoff {
     if (announced !== undefined) {
       return Math.max(0, announced.earliest + random * announced.windowMs - now);
     }
+    // The server is there and answers: fresh credentials need not wait. Once, they may be no better.
+    const isFresh = action === 'refresh' && !this.#refreshed;
+    this.#refreshed ||= isFresh;
     // The second "at once" in a row is no longer one: every node may be going away.
-    return action === 'reconnect-now' && this.#attempts === 1
+    return isFresh || (action === 'reconnect-now' && this.#attempts === 1)
       ? random * this.#policy.minDelayMs
       : backoffDelay(this.#attempts, this.#policy, random);
   }

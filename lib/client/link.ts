@@ -94,9 +94,9 @@ export class Link {
     return String(this.#lastId);
   }
 
-  /** Begins, if that has not happened. */
+  /** Begins, or does not wait any longer for the next attempt. */
   start(): void {
-    if (this.#state === 'idle') this.#attempt();
+    if (this.#state === 'idle' || this.#state === 'waiting') this.#attempt();
   }
 
   /** Ends for good: says goodbye if there is somebody to say it to. */

@@ -111,7 +111,8 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
   }
 
   /**
-   * Connects, unless that is under way. Resolves when connected, however many attempts that takes.
+   * Connects, unless that is under way; while the client waits for its next attempt, at once. Resolves
+   * when connected, however many attempts that takes.
    *
    * @throws RealtimeClientError (rejects) when the client closed for good, with the reason's code:
    * `closed`, `unauthorized`, `forbidden`, `invalid-url` or `attempts-exhausted`.

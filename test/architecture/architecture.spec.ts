@@ -50,6 +50,16 @@ describe('the check of imports', () => {
     ['transport/a.ts', "import { MemoryBroker } from '../memory/index.js';"],
     ['nest/a.ts', "import { RealtimeClient } from '../client/index.js';"],
     ['core/a.ts', "type X = import('../nest/x.js').X;"],
+    ['core/a.ts', "import fs = require('node:fs');"],
+    ['core/a.ts', 'const x = await import(`node:fs`);'],
+    ['core/a.ts', 'const x = await import(name);'],
+    ['memory/a.ts', "export * from '../transport/index.js';"],
+    ['redis/a.ts', "import { WebSocket } from 'ws';"],
+    ['react/a.tsx', "import { Module } from '@nestjs/common';"],
+    ['testing/a.ts', "import { render } from 'react-dom';"],
+    ['index.ts', "export * from './client/index.js';"],
+    ['index.ts', "export { Hub } from './core/hub.js';"],
+    ['index.ts', "export * from 'ws';"],
     ['unheard-of/a.ts', "import { x } from '../core/index.js';"],
   ])('forbids in %s: %s', (path, text) => {
     expect(forbiddenImports([{ path, text }])).toHaveLength(1);
@@ -65,7 +75,33 @@ describe('the check of imports', () => {
       { path: 'core/a.ts', text: "import './b.js';" },
       { path: 'core/b.ts', text: "import type { A } from './a.js';" },
     ]);
-    expect(cycle).toEqual(['core/a.ts', 'core/b.ts', 'core/a.ts']);
+    expect(cycle).toEqual(['core/a', 'core/b', 'core/a']);
+  });
+
+  it('finds a cycle through a file of JSX', () => {
+    const cycle = importCycle([
+      { path: 'react/a.ts', text: "export { B } from './b.js';" },
+      { path: 'react/b.tsx', text: "const a = await import('./a.js');" },
+    ]);
+    expect(cycle).toEqual(['react/a', 'react/b', 'react/a']);
+  });
+
+  it('takes a file that two others import for no cycle', () => {
+    const sources = [
+      { path: 'core/a.ts', text: "import './b.js'; import './c.js';" },
+      { path: 'core/b.ts', text: "import './c.js';" },
+      { path: 'core/c.ts', text: '' },
+    ];
+    expect(importCycle(sources)).toBeUndefined();
+  });
+
+  it('draws an arrow for every pair of folders, once', () => {
+    const arrows = folderArrows([
+      { path: 'nest/a.ts', text: "import '../core/index.js'; import '../core/hub.js';" },
+      { path: 'nest/b.ts', text: "import './a.js'; import 'rxjs';" },
+      { path: 'index.ts', text: "export * from './nest/index.js';" },
+    ]);
+    expect(arrows).toEqual(['index --> nest', 'nest --> core']);
   });
 });
 
@@ -75,17 +111,34 @@ describe('the check of habits', () => {
     ['a silenced check', '// @ts-ignore'],
     ['a to-do', '// TODO: later'],
     ['any', 'export const x: any = 1;'],
-    ['a meaningless name', 'class RoomManager {}'],
+    ['an unchecked file', '// @ts-nocheck'],
+    ['a thing to fix', '/* FIXME */'],
+    ['any inside of a type', 'export type X = Map<string, any>;'],
+    ['a manager', 'class RoomManager {}'],
+    ['a helper', 'export const x = class RoomHelper {};'],
+    ['a utility', 'export abstract class RoomUtils {}'],
   ])('finds %s', (_, text) => {
     expect(brokenHabits({ path: 'core/a.ts', text })).toHaveLength(1);
   });
 
-  it.each(['setTimeout(f, 1)', 'Date.now()', 'Math.random()', 'new Date()', 'console.log(1)'])(
-    'finds %s in the core',
-    (text) => {
-      expect(ambientUses({ path: 'core/a.ts', text })).toHaveLength(1);
-    },
-  );
+  it('finds nothing in an ordinary file of the greatest length', () => {
+    const text = `export class Room { name = 'any'; }${'\n'.repeat(300)}`;
+    expect(brokenHabits({ path: 'core/a.ts', text })).toEqual([]);
+  });
+
+  it.each([
+    'setTimeout(f, 1)',
+    'globalThis.setTimeout(f, 1)',
+    'const later = { wait: clearTimeout }',
+    'Date.now()',
+    'new Date()',
+    'Math.random()',
+    'console.log(1)',
+    'process.env',
+    'Buffer.from(x)',
+  ])('finds %s in the core', (text) => {
+    expect(ambientUses({ path: 'core/a.ts', text })).toHaveLength(1);
+  });
 
   it('takes a property of that name for what it is', () => {
     expect(ambientUses({ path: 'core/a.ts', text: 'this.process()' })).toEqual([]);

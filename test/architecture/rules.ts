@@ -1,6 +1,14 @@
 import ts from 'typescript';
 
-import { folderOf, nodes, parse, resolveSpecifier, specifiers, type Source } from './sources.js';
+import {
+  folderOf,
+  nodes,
+  parse,
+  resolveSpecifier,
+  specifiers,
+  withoutEnding,
+  type Source,
+} from './sources.js';
 
 /** What a folder may import: other folders of `lib`, and packages (`node:*` stands for all of Node). */
 export interface FolderRule {
@@ -34,7 +42,7 @@ export const FOLDER_RULES: Readonly<Record<string, FolderRule>> = {
     folders: ['core', 'memory', 'protocol', 'transport', 'nest', 'client'],
     packages: ['@nestjs/common', 'ws', /^node:/],
   },
-  '.': { folders: ['core', 'memory', 'nest', 'protocol', 'transport'], packages: [] },
+  '.': { folders: ['core', 'memory', 'nest', 'protocol', 'redis', 'transport'], packages: [] },
 };
 
 /** Imports that the table forbids, one line each. */
@@ -55,8 +63,10 @@ function isAllowed(path: string, specifier: string): boolean {
       typeof allowed === 'string' ? allowed === specifier : allowed.test(specifier),
     );
   }
-  const target = folderOf(resolveSpecifier(path, specifier));
-  return target === folder || rule.folders.includes(target);
+  const target = resolveSpecifier(path, specifier);
+  // The package's own door opens folders by theirs.
+  if (folder === '.' && !target.endsWith('/index')) return false;
+  return folderOf(target) === folder || rule.folders.includes(folderOf(target));
 }
 
 /** Arrows between folders, as drawn: `from --> to`, in alphabetical order. */
@@ -77,7 +87,7 @@ export function folderArrows(sources: readonly Source[]): string[] {
 export function importCycle(sources: readonly Source[]): string[] | undefined {
   const targets = new Map(
     sources.map((source) => [
-      source.path,
+      withoutEnding(source.path),
       specifiers(source)
         .filter((specifier) => specifier.startsWith('.'))
         .map((specifier) => resolveSpecifier(source.path, specifier)),
@@ -105,6 +115,9 @@ export function importCycle(sources: readonly Source[]): string[] | undefined {
 const AMBIENT = new Set([
   'Buffer',
   'Date',
+  'clearImmediate',
+  'clearInterval',
+  'clearTimeout',
   'console',
   'crypto',
   'performance',
@@ -121,11 +134,14 @@ export function ambientUses(source: Source): string[] {
   for (const node of nodes(parse(source))) {
     if (!ts.isIdentifier(node)) continue;
     const { parent } = node;
-    const isName = ts.isPropertyAccessExpression(parent) && parent.name === node;
-    if (!isName && AMBIENT.has(node.text)) found.push(`${source.path} uses ${node.text}`);
-    if (node.text === 'random' && isName && parent.expression.getText() === 'Math') {
-      found.push(`${source.path} uses Math.random`);
+    const owner =
+      ts.isPropertyAccessExpression(parent) && parent.name === node
+        ? parent.expression.getText()
+        : 'globalThis';
+    if (owner === 'globalThis' && AMBIENT.has(node.text)) {
+      found.push(`${source.path} uses ${node.text}`);
     }
+    if (owner === 'Math' && node.text === 'random') found.push(`${source.path} uses Math.random`);
   }
   return found;
 }
@@ -140,7 +156,7 @@ export function brokenHabits(source: Source): string[] {
   if (/\b(?:TODO|FIXME|XXX)\b/.test(source.text)) found.push(`${source.path} has a to-do`);
   for (const node of nodes(parse(source))) {
     if (node.kind === ts.SyntaxKind.AnyKeyword) found.push(`${source.path} says any`);
-    if (ts.isClassDeclaration(node) && /(?:Manager|Helper|Utils?)$/.test(node.name?.text ?? '')) {
+    if (ts.isClassLike(node) && /(?:Manager|Helper|Utils?)$/.test(node.name?.text ?? '')) {
       found.push(`${source.path} names a class ${node.name?.text ?? ''}`);
     }
   }

@@ -47,8 +47,11 @@ export function specifiers(source: Source): string[] {
           ? node.arguments[0]
           : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
             ? node.argument.literal
-            : undefined;
-    if (from !== undefined && ts.isStringLiteral(from)) found.push(from.text);
+            : ts.isExternalModuleReference(node)
+              ? node.expression
+              : undefined;
+    // One that is put together at run time cannot be checked, and is no name that a rule allows.
+    if (from !== undefined) found.push(ts.isStringLiteralLike(from) ? from.text : from.getText());
   }
   return found;
 }
@@ -59,7 +62,12 @@ export function folderOf(path: string): string {
   return second === undefined ? '.' : (first ?? '.');
 }
 
-/** The path in `lib` that a relative specifier of a file means. */
+/** The path in `lib`, without its ending, that a relative specifier of a file means. */
 export function resolveSpecifier(path: string, specifier: string): string {
-  return posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
+  return withoutEnding(posix.join(posix.dirname(path), specifier));
+}
+
+/** A path without `.js`, `.ts` or `.tsx`: what is imported as `.js` may be either of the others. */
+export function withoutEnding(path: string): string {
+  return path.replace(/\.(?:js|tsx?)$/, '');
 }

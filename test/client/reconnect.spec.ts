@@ -72,6 +72,33 @@ describe('coming back', () => {
     expect(world.sockets).toHaveLength(2);
   });
 
+  it('tries fresh credentials soon, and once only: they may be no better', async () => {
+    const world = await connectedWorld({ token: () => 'a token' });
+    world.socket.drop();
+    world.clock.advance(world.lastChange.delayMs ?? 0);
+    await settle();
+    world.socket.open();
+    world.socket.drop(4401);
+    expect(world.lastChange.delayMs).toBeLessThanOrEqual(1_000);
+    world.clock.advance(world.lastChange.delayMs ?? 0);
+    await settle();
+    world.socket.open();
+    world.socket.drop(4401);
+    expect(world.lastChange.delayMs).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('does not wait any longer when it is told to connect', async () => {
+    const world = await connectedWorld();
+    world.socket.drop();
+    expect(world.client.state).toBe('waiting');
+    const ready = world.client.connect();
+    expect(world.client.state).toBe('connecting');
+    await world.accept();
+    await ready;
+    world.clock.advance(60_000);
+    expect(world.sockets.filter(({ isLive }) => isLive)).toHaveLength(1);
+  });
+
   it('gives up after maxAttempts in a row', async () => {
     const world = new World({ reconnect: { maxAttempts: 2 } });
     await settle();

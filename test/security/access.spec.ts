@@ -362,8 +362,8 @@ describe('a peer that is not let in yet', () => {
     const peer = await RawPeer.upgrade(door.port);
     peer.write(frame('{"type":"hello","token":"any"}'));
     await asked.promise;
-    const count = 400;
-    const payload = 'x'.repeat(65_536);
+    const count = 800;
+    const payload = 'x'.repeat(32_768);
     for (let id = 0; id < count; id += 1)
       peer.send({ type: 'request', id: String(id), event: 'whoami', payload });
     const before = door.latestSocket.bytesRead;

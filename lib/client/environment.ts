@@ -7,13 +7,19 @@ const MAX_TIMER_MS = 2_147_483_647;
  * messages, `code` and `reason` of closes.
  */
 export interface WebSocketLike {
+  /** Called when the connection is open. */
   onopen: ((event: never) => void) | null;
+  /** Called with each message; `data` is a string for text. */
   onmessage: ((event: never) => void) | null;
+  /** Called once when the connection has ended, with `code` and `reason`. */
   onclose: ((event: never) => void) | null;
+  /** Called before `onclose` when the end was an error. */
   onerror: ((event: never) => void) | null;
   /** Bytes that `send` took and the network did not. Absent means unknown. */
   readonly bufferedAmount?: number;
+  /** Sends a text message. */
   send(data: string): void;
+  /** Begins to end the connection; codes are 1000 and 3000–4999. */
   close(code?: number, reason?: string): void;
 }
 

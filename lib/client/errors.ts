@@ -5,7 +5,7 @@ import type { ErrorFrame } from '../protocol/index.js';
  * protocol's `ErrorCode`s or a code of the application. `timeout`, `cancelled`, `unauthorized`,
  * `forbidden` and `payload-too-large` mean the same whichever side found out.
  *
- * The client's own code writes these strings out, checked by {@link clientError}, so that a bundle
+ * The client's own code writes these strings out, checked by `clientError`, so that a bundle
  * does not carry this table unless the application uses it.
  */
 export const ClientErrorCode = {

@@ -14,10 +14,13 @@ import { useRoom, type RoomView } from './use-room.js';
 
 /** The provider and the hooks with a contract's types. */
 export interface RealtimeHooks<C extends Contract> {
+  /** `RealtimeProvider` for a client with this contract. */
   readonly RealtimeProvider: (
     props: Omit<RealtimeProviderProps, 'client'> & { readonly client: RealtimeClient<C> },
   ) => ReactNode;
+  /** `useRealtime` with the contract's client. */
   readonly useRealtime: () => Omit<Realtime, 'client'> & { readonly client: RealtimeClient<C> };
+  /** `useRoom` with the contract's rooms and events. */
   readonly useRoom: <N extends RoomName<C>>(
     name: N | null | undefined,
     handlers?: RoomHandlers<RoomEvents<C, N>>,

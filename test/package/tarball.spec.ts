@@ -1,5 +1,5 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { root } from '../architecture/sources.js';
+import { reachOutside } from './reach.js';
 
 const run = promisify(execFile);
 
@@ -14,6 +15,11 @@ interface Manifest {
   readonly version: string;
   readonly exports: Record<string, unknown>;
   readonly devDependencies: Record<string, string>;
+}
+
+interface SourceMap {
+  readonly sources: readonly string[];
+  readonly sourcesContent?: readonly string[];
 }
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest;
@@ -98,21 +104,54 @@ describe('the packed package', () => {
     expect(stderr).toBe('');
   });
 
-  it('has a client that reaches no further than the protocol', () => {
-    const dist = join(folder, 'node_modules/nestjs-realtime/dist');
-    const foreign = readdirSync(join(dist, 'client'))
-      .filter((name) => name.endsWith('.js'))
-      .flatMap((name) => [
-        ...readFileSync(join(dist, 'client', name), 'utf8').matchAll(/from '([^']+)'/g),
-      ])
-      .map(([, specifier = '']) => specifier)
-      .filter((specifier) => !/^\.\/|^\.\.\/protocol\//.test(specifier));
-    expect(foreign).toEqual([]);
+  it('has source maps that carry their sources, for none are packed', () => {
+    const maps = packed.filter((path) => path.endsWith('.map'));
+    const installed = join(folder, 'node_modules/nestjs-realtime');
+    const bare = maps.filter((path) => {
+      const map = JSON.parse(readFileSync(join(installed, path), 'utf8')) as SourceMap;
+      const { sources, sourcesContent = [] } = map;
+      return sources.length === 0 || sources.some((_, index) => !sourcesContent[index]?.length);
+    });
+    expect(maps.length).toBeGreaterThan(50);
+    expect(bare).toEqual([]);
   });
+
+  it.each(['client/index.js', 'client/index.d.ts'])(
+    'has a %s that reaches no further than the protocol',
+    (entry) => {
+      const dist = join(folder, 'node_modules/nestjs-realtime/dist');
+      const read = (path: string): string | undefined =>
+        existsSync(join(dist, path)) ? readFileSync(join(dist, path), 'utf8') : undefined;
+      expect(reachOutside(entry, ['client', 'protocol'], read)).toEqual([]);
+    },
+  );
 
   it('serves an application that talks to its client', async () => {
     const url = await startServer();
     const { stdout } = await run(process.execPath, ['client.js', url], { cwd: folder });
     expect(JSON.parse(stdout)).toEqual({ echoed: { hello: 'world' }, state: 'connected' });
   }, 60_000);
+});
+
+describe('the check of what an entry reaches', () => {
+  const check = (files: Record<string, string>): string[] =>
+    reachOutside('client/index.js', ['client', 'protocol'], (path) => files[path]);
+
+  it.each([
+    ['a package', "import { x } from 'ws';", 'client/index.js imports ws'],
+    ['Node', "export * from 'node:fs';", 'client/index.js imports node:fs'],
+    ['the core', "import '../core/index.js';", 'client/index.js imports ../core/index.js'],
+    ['it later', "await import('../nest/a.js');", 'client/index.js imports ../nest/a.js'],
+    ['a missing file', "import './gone.js';", 'client/gone.js is missing'],
+  ])('finds %s', (_, text, message) => {
+    expect(check({ 'client/index.js': text })).toEqual([message]);
+  });
+
+  it('follows the imports of what is allowed', () => {
+    const files = {
+      'client/index.js': "import '../protocol/index.js';",
+      'protocol/index.js': "import '../client/index.js'; import '../core/a.js';",
+    };
+    expect(check(files)).toEqual(['protocol/index.js imports ../core/a.js']);
+  });
 });

@@ -6,6 +6,8 @@ export {
   type Clock,
   type ControlCommand,
   type Handshake,
+  type NodeAnswer,
+  type NodeQuestion,
   type Observer,
   type Publication,
   type PublishReceipt,

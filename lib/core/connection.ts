@@ -23,13 +23,12 @@ import { EarlyFrames } from './early-frames.js';
 import { Inbox } from './inbox.js';
 import type { CoreLimits } from './limits.js';
 import { Outbox } from './outbox.js';
-import type { Clock, Handshake, Observer, RealtimeUser } from './ports.js';
+import type { Clock, Handshake, Observer, RealtimeUser, Session } from './ports.js';
 import type { Transport, TransportListener } from './ports.js';
 import type { RequestContext } from './request-context.js';
 import { Requests } from './requests.js';
 import { subscribeWish, type RoomFrame } from './room-frame.js';
 import type { LocalRoom } from './rooms.js';
-import type { Session } from './session.js';
 
 /** Where a connection is in its life. */
 export type ConnectionState = 'awaiting-hello' | 'open' | 'draining' | 'closed';

@@ -5,7 +5,6 @@ export { RealtimeError, type RealtimeErrorOptions } from './errors.js';
 export { DEFAULT_LIMITS, type CoreLimits } from './limits.js';
 export { RealtimeNode, type Application, type NodeDependencies, type Outgoing } from './node.js';
 export type * from './ports.js';
-export type { Session } from './session.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './sessions.js';
 export { RequestContext } from './request-context.js';
 export { isAsyncIterable, StreamSource, type StreamSink } from './stream.js';

@@ -20,6 +20,7 @@ import type {
   Random,
   RevocationRule,
   RoomDirectory,
+  Session,
   TokenVerifier,
   Transport,
   TransportListener,
@@ -133,6 +134,7 @@ export class RealtimeNode implements ConnectionHost {
       command: (command) => {
         obey(command, this);
       },
+      answer: ({ userId }) => this.sessions.ofUser(userId),
     });
   }
 
@@ -183,6 +185,12 @@ export class RealtimeNode implements ConnectionHost {
   /** Ends sessions and keeps their tokens out, on every node. */
   revoke(rule: RevocationRule): Promise<void> {
     return this.deps.broker.command({ kind: 'revoke', rule });
+  }
+
+  /** The sessions of a user, on every node. */
+  async sessionsOf(userId: string): Promise<Session[]> {
+    const answers = await this.deps.broker.ask({ kind: 'sessions', userId });
+    return answers.flat();
   }
 
   /** Asks the room classes again what a user may, on every node. */

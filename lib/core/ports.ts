@@ -152,6 +152,14 @@ export interface PublishReceipt {
   readonly durability: Durability;
 }
 
+/** An authenticated connection: who is behind it, by which credentials, until when. */
+export interface Session extends Authentication {
+  /** The id of its connection. */
+  readonly id: string;
+  /** When it began; milliseconds since 1970. */
+  readonly since: number;
+}
+
 /** Which sessions are revoked. All given fields have to apply; a rule without any applies to none. */
 export interface RevocationRule {
   /** Sessions of this user. */
@@ -188,12 +196,23 @@ export type ControlCommand =
       readonly reason: string;
     };
 
-/** Where a broker puts what arrives for this node. Neither method throws. */
+/** Something that every node is asked about its own connections. */
+export interface NodeQuestion {
+  readonly kind: 'sessions';
+  readonly userId: string;
+}
+
+/** What one node knows: the sessions of the user asked about. */
+export type NodeAnswer = readonly Session[];
+
+/** Where a broker puts what arrives for this node. No method throws. */
 export interface BrokerListener {
   /** A message of a room this node is subscribed to. */
   message(room: string, publication: StoredPublication): void;
   /** A command for this node. */
   command(command: ControlCommand): void;
+  /** A question to this node. */
+  answer(question: NodeQuestion): NodeAnswer;
 }
 
 /**
@@ -213,7 +232,8 @@ export interface BrokerListener {
  * B7 `top` of a room nobody published to is offset 0 of an epoch that the first message will have.
  * B8 `command` reaches every node's listener once, the caller's own included.
  * B9 rooms do not see each other, whatever their names (`__proto__`, `constructor`).
- * B10 after `close` resolves, the listener is not called; publishing rejects with `unavailable`.
+ * B10 `ask` resolves with the answer of every node that lives, the caller's own included.
+ * B11 after `close` resolves, the listener is not called; publishing rejects with `unavailable`.
  */
 export interface Broker {
   /** Has to be called once, before anything else. */
@@ -228,7 +248,9 @@ export interface Broker {
   top(room: string): Promise<Position>;
   /** Has every node do something (B8). */
   command(command: ControlCommand): Promise<void>;
-  /** Ends it (B10). */
+  /** Asks every node (B10). */
+  ask(question: NodeQuestion): Promise<NodeAnswer[]>;
+  /** Ends it (B11). */
   close(): Promise<void>;
 }
 
@@ -247,7 +269,7 @@ export type PublishDecision =
  *
  * P1 answers for the user as it is at the time of the call; the core asks again for every subscribe
  *    and publish.
- * P2 a rejection means no.
+ * P2 what fails means no.
  */
 export interface RoomRights {
   /** Whether sessions that are anonymous may be here at all. */
@@ -264,7 +286,7 @@ export interface RoomRights {
   ): Promise<PublishDecision>;
 }
 
-/** Finds the rights of a room by its name; `undefined` if the application declares no such room. */
+/** Finds the rights of a room by its name. P3 `undefined` for a room that nobody declares. */
 export interface RoomDirectory {
   find(room: string): RoomRights | undefined;
 }

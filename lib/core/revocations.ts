@@ -1,5 +1,4 @@
-import type { Clock, RevocationRule } from './ports.js';
-import type { Session } from './session.js';
+import type { Clock, RevocationRule, Session } from './ports.js';
 
 /** Whether a rule names a session. A rule without any field names none. */
 export function revokes(rule: RevocationRule, session: Session): boolean {

@@ -11,10 +11,10 @@ import type {
   Observer,
   Random,
   RevocationRule,
+  Session,
   TokenVerifier,
 } from './ports.js';
 import { Revocations, revokes } from './revocations.js';
-import type { Session } from './session.js';
 
 /** How sessions end. */
 export interface SessionOptions {

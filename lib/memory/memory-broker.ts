@@ -4,6 +4,8 @@ import {
   type BrokerListener,
   type Clock,
   type ControlCommand,
+  type NodeAnswer,
+  type NodeQuestion,
   type Publication,
   type PublishReceipt,
   type Random,
@@ -96,6 +98,11 @@ export class MemoryBroker implements Broker {
     return { epoch, offset };
   }
 
+  /** {@inheritDoc Broker.ask} */
+  async ask(question: NodeQuestion): Promise<NodeAnswer[]> {
+    return [this.#running().answer(question)];
+  }
+
   /** {@inheritDoc Broker.command} */
   async command(command: ControlCommand): Promise<void> {
     this.#running();
@@ -111,10 +118,11 @@ export class MemoryBroker implements Broker {
     this.#rooms.clear();
   }
 
-  #running(): void {
+  #running(): BrokerListener {
     if (this.#listener === undefined) {
       throw new RealtimeError(ErrorCode.Unavailable, 'broker: expected it to be started and open');
     }
+    return this.#listener;
   }
 
   /** One delivery after the other, never one inside the other. */

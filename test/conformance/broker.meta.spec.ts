@@ -5,6 +5,8 @@ import type {
   Broker,
   BrokerListener,
   ControlCommand,
+  NodeAnswer,
+  NodeQuestion,
   Publication,
   PublishReceipt,
 } from '../../lib/core/index.js';
@@ -50,6 +52,10 @@ class WrappedBroker implements Broker {
     return this.inner.command(command);
   }
 
+  ask(question: NodeQuestion): Promise<NodeAnswer[]> {
+    return this.inner.ask(question);
+  }
+
   close(): Promise<void> {
     return this.inner.close();
   }
@@ -76,6 +82,7 @@ class LosesMessage extends WrappedBroker {
       command: (command) => {
         listener.command(command);
       },
+      answer: (question) => listener.answer(question),
     });
   }
 }
@@ -91,6 +98,7 @@ class DoublesMessage extends WrappedBroker {
       command: (command) => {
         listener.command(command);
       },
+      answer: (question) => listener.answer(question),
     });
   }
 }
@@ -156,7 +164,7 @@ const faults: [string, new (clock: ManualClock) => Broker, string[]][] = [
   ['delivers after unsubscribe', IgnoresUnsubscribe, ['B5']],
   ['mixes rooms', LeaksRooms, ['B9']],
   ['subscribes after it has read the top', SubscribesLate, ['B4']],
-  ['goes on after close', IgnoresClose, ['B10']],
+  ['goes on after close', IgnoresClose, ['B11']],
   ['forgets its own node', ForgetsItself, ['B8']],
   ['invents an epoch for an empty room', InventsEpoch, ['B7']],
   ['reuses an epoch', KeepsEpochName, ['B6']],
@@ -182,6 +190,6 @@ describe('the broker suite', () => {
 
   it('has a check for every clause of the contract', () => {
     const clauses = new Set(brokerChecks.map(({ clause }) => clause));
-    expect([...clauses]).toEqual(Array.from({ length: 10 }, (__, n) => `B${String(n + 1)}`));
+    expect([...clauses]).toEqual(Array.from({ length: 11 }, (__, n) => `B${String(n + 1)}`));
   });
 });

@@ -9,6 +9,8 @@ import type {
   Broker,
   BrokerListener,
   ControlCommand,
+  NodeAnswer,
+  NodeQuestion,
   StoredPublication,
 } from '../../lib/core/index.js';
 import { publication } from '../support/fakes.js';
@@ -36,6 +38,10 @@ class Ear implements BrokerListener {
 
   command(command: ControlCommand): void {
     this.commands.push(command);
+  }
+
+  answer({ userId }: NodeQuestion): NodeAnswer {
+    return [{ id: userId, user: { id: userId }, since: 0 }];
   }
 
   ids(room: string): string[] {
@@ -146,6 +152,7 @@ export const brokerChecks: readonly Check<BrokerWorld>[] = [
           ended.push(position.offset);
         },
         command: () => undefined,
+        answer: () => [],
       });
       await broker?.subscribe('room');
       await broker?.publish('room', publication('m1'));
@@ -286,7 +293,13 @@ export const brokerChecks: readonly Check<BrokerWorld>[] = [
     expect(ear.heard.map(({ room, message }) => [room, message.id])).toEqual([['a', 'm3']]);
   }),
 
-  check('B10', 'calls nobody after close has resolved, and refuses to publish', async (world) => {
+  check('B10', 'brings an answer of every node, the caller’s own included', async (world) => {
+    const nodes = await start(world);
+    const answers = await nodes[0].broker.ask({ kind: 'sessions', userId: 'ada' });
+    expect(answers).toEqual(nodes.map(() => [{ id: 'ada', user: { id: 'ada' }, since: 0 }]));
+  }),
+
+  check('B11', 'calls nobody after close has resolved, and refuses to publish', async (world) => {
     const [{ broker, ear }] = await start(world);
     await broker.subscribe('room');
     await broker.close();

@@ -99,6 +99,10 @@ class SlowBroker implements Broker {
     return this.inner.command(...args);
   }
 
+  ask(...args: Parameters<Broker['ask']>): ReturnType<Broker['ask']> {
+    return this.inner.ask(...args);
+  }
+
   close(): Promise<void> {
     return this.inner.close();
   }
@@ -113,6 +117,7 @@ async function make(): Promise<{ broker: SlowBroker; rooms: Rooms; observer: Rec
       rooms.deliver(room, message);
     },
     command: () => undefined,
+    answer: () => [],
   });
   return { broker, rooms, observer };
 }

@@ -107,7 +107,7 @@ describe('a session', () => {
     world.clock.advance(MINUTE);
     await peer.ask({ type: 'authenticate', id: '1', token: 'ada 100' });
     expect(peer.connection.session?.since).toBe(since);
-    expect(world.node.sessions.ofUser('ada')).toMatchObject([{ id: peer.connection.id, since }]);
+    expect(await world.node.sessionsOf('ada')).toMatchObject([{ id: peer.connection.id, since }]);
   });
 
   it.each<[string, string, string]>([

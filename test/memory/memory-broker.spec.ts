@@ -7,7 +7,11 @@ import { CountingRandom, publication } from '../support/fakes.js';
 
 const DAY_MS = 86_400_000;
 
-const deaf: BrokerListener = { message: () => undefined, command: () => undefined };
+const deaf: BrokerListener = {
+  message: () => undefined,
+  command: () => undefined,
+  answer: () => [],
+};
 
 async function make(
   options?: MemoryBrokerOptions,
@@ -105,6 +109,8 @@ describe('the memory broker', () => {
     });
     const command = { kind: 'reauthorize', userId: 'ada' } as const;
     await expect(broker.command(command)).rejects.toMatchObject({ code: 'unavailable' });
+    const question = { kind: 'sessions', userId: 'ada' } as const;
+    await expect(broker.ask(question)).rejects.toMatchObject({ code: 'unavailable' });
   });
 
   it('delivers before publish resolves, and what the listener publishes right after it', async () => {
@@ -119,6 +125,7 @@ describe('the memory broker', () => {
         log.push(`end ${id}`);
       },
       command: ({ kind }) => log.push(kind),
+      answer: () => [],
     });
     await broker.subscribe('r');
     await broker.publish('r', publication('m1'));
@@ -134,6 +141,7 @@ describe('the memory broker', () => {
         void broker.close();
       },
       command: () => undefined,
+      answer: () => [],
     });
     await broker.subscribe('r');
     await broker.publish('r', publication('m1'));

@@ -8,7 +8,14 @@ import {
   REALTIME_CLOCK,
   REALTIME_RANDOM,
 } from '../../lib/index.js';
-import type { BrokerListener, Clock, ControlCommand, Random } from '../../lib/index.js';
+import type {
+  BrokerListener,
+  Clock,
+  ControlCommand,
+  NodeAnswer,
+  NodeQuestion,
+  Random,
+} from '../../lib/index.js';
 import { ManualClock, RawClient } from '../../lib/testing/index.js';
 import { Door, Gate, nameVerify, refusedStatus, type DoorSetup } from '../support/security-app.js';
 import {
@@ -308,6 +315,7 @@ describe('the life of a session', () => {
     const [near, far] = await Promise.all([openDoor(onBus(bus)), openDoor(onBus(bus))]);
     const client = await far.connect('token-ada');
     const other = await far.connect('token-bob');
+    expect(await near.sessions.list('ada')).toMatchObject([{ user: { id: 'ada' } }]);
 
     await near.sessions.revoke({ userId: 'ada' });
 
@@ -518,6 +526,10 @@ function onBus(bus: Set<BrokerListener>): DoorSetup {
     override command(command: ControlCommand): Promise<void> {
       for (const listener of bus) listener.command(command);
       return Promise.resolve();
+    }
+
+    override ask(question: NodeQuestion): Promise<NodeAnswer[]> {
+      return Promise.resolve([...bus].map((listener) => listener.answer(question)));
     }
   }
   return {

@@ -14,9 +14,9 @@ export class SessionService {
   /** @internal */
   constructor(private readonly node: RealtimeNode) {}
 
-  /** The sessions of a user, one a connection. In 0.1: those of this process. */
+  /** The sessions of a user on every node, one a connection. */
   list(userId: string): Promise<Session[]> {
-    return Promise.resolve(this.node.sessions.ofUser(userId));
+    return this.node.sessionsOf(userId);
   }
 
   /**

@@ -477,6 +477,20 @@ describe('rights', () => {
     }
   });
 
+  it('A-13 says once that a proxy seems to be there that is not trusted', async () => {
+    const door = await openDoor();
+    const headers = { 'x-forwarded-for': '203.0.113.7' };
+    for (let handshakes = 0; handshakes < 2; handshakes += 1)
+      await (await RawClient.open(door.url, { socket: { headers } })).close();
+    expect(door.logs.warnings).toEqual([
+      expect.stringMatching(/X-Forwarded-For.*realtime\.trustProxy/),
+    ]);
+
+    const trusting = await openDoor({ options: { trustProxy: 'loopback' } });
+    await (await RawClient.open(trusting.url, { socket: { headers } })).close();
+    expect(trusting.logs.warnings).toEqual([]);
+  });
+
   it('A-13 says nothing about safe options, and refuses what can never be safe', async () => {
     expect((await openDoor()).logs.warnings).toEqual([]);
     for (const options of [

@@ -4,6 +4,7 @@ import {
   HttpException,
   Inject,
   Injectable,
+  Logger,
   UseGuards,
   type CanActivate,
   type ExecutionContext,
@@ -52,6 +53,7 @@ const RETRY_AFTER_SECONDS = 1;
 @UseGuards(TokenAuthGuard)
 export class NestUpgradeGate implements UpgradeGate {
   readonly addressOf: ClientAddress;
+  #warnsOfProxy: boolean;
   #guards: readonly CanActivate[] | undefined;
 
   constructor(
@@ -62,9 +64,11 @@ export class NestUpgradeGate implements UpgradeGate {
     private readonly modules: ModulesContainer,
   ) {
     this.addressOf = clientAddress(options.trustProxy);
+    this.#warnsOfProxy = options.trustProxy === false;
   }
 
   async decide(request: AuthenticatedRequest, ip: string): Promise<Grant | HttpRefusal> {
+    this.#noticeProxy(request);
     try {
       // Whether a missing origin matters depends on where the token is: the guard sees to that.
       if (!isOriginAllowed(request, this.options.origins, false)) return FORBIDDEN;
@@ -79,6 +83,15 @@ export class NestUpgradeGate implements UpgradeGate {
     const url = redactQuery(request.url ?? '/', this.options.auth?.query);
     const authentication = authenticationOf(request);
     return { ip, url, ...(authentication === undefined ? {} : { authentication }) };
+  }
+
+  /** Behind a proxy that is not trusted everybody has one address, and shares its limits. Said once. */
+  #noticeProxy({ headers }: IncomingMessage): void {
+    if (!this.#warnsOfProxy || headers['x-forwarded-for'] === undefined) return;
+    this.#warnsOfProxy = false;
+    new Logger('Realtime').warn(
+      'A handshake carries X-Forwarded-For, but realtime.trustProxy is not set: all clients of a proxy count as one address',
+    );
   }
 
   async #askGuards(request: IncomingMessage): Promise<boolean> {

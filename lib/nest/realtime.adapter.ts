@@ -70,7 +70,8 @@ export class RealtimeAdapter extends AbstractWsAdapter {
     this.#router = new UpgradeRouter(server, this.options.path, (request, socket, head) => {
       this.#server.upgrade(request, socket, head);
     });
-    this.#endWatch = watchFirstHeaders(server, this.clock, this.options.limits.firstHeadersMs);
+    const { firstHeadersMs: limitMs, pendingUpgrades: maxWaiting } = this.options.limits;
+    this.#endWatch = watchFirstHeaders(server, this.clock, { limitMs, maxWaiting });
     this.#fallback = this.options.fallbackAdapter?.(server);
   }
 

@@ -12,7 +12,10 @@ export interface AdmissionLimits {
   readonly attemptBurst: number;
   /** Open connections of one address. Default 1 000. */
   readonly connectionsPerIp: number;
-  /** Upgrades that are being decided at once. Default 1 000. Stops a flood from piling up at the verifier. */
+  /**
+   * Upgrades that are being decided at once, and TCP connections without their first headers. Default
+   * 1 000. Stops a flood from piling up at the verifier, and slow senders from holding sockets.
+   */
   readonly pendingUpgrades: number;
   /** Open connections of this node. Default 100 000. */
   readonly connections: number;

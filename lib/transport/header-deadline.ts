@@ -7,6 +7,19 @@ import type { Clock } from '../core/index.js';
 /** `upgrade` listeners that only look on: to them no request is addressed. */
 export const onlookers = new WeakSet<object>();
 
+/** How long, and how many. */
+export interface FirstHeadersLimits {
+  /** Milliseconds. 0: do not watch. */
+  readonly limitMs: number;
+  /** Connections that may be without headers at once; beyond, the one that waits longest is cut. */
+  readonly maxWaiting: number;
+}
+
+interface Waiting {
+  readonly socket: Socket;
+  readonly cancel: () => void;
+}
+
 /**
  * Cuts TCP connections that do not send their first request's headers in time. Node's own
  * `headersTimeout` is 60 s and looked at every 30 s: two thousand peers that send one byte a second
@@ -14,27 +27,35 @@ export const onlookers = new WeakSet<object>();
  *
  * Only the first request of a connection is watched; what comes after is the HTTP server's business.
  *
- * @param limitMs milliseconds. 0: do not watch.
  * @returns what ends the watch.
  */
-export function watchFirstHeaders(server: Server, clock: Clock, limitMs: number): () => void {
+export function watchFirstHeaders(
+  server: Server,
+  clock: Clock,
+  { limitMs, maxWaiting }: FirstHeadersLimits,
+): () => void {
   if (limitMs === 0) return () => undefined;
-  const waiting = new Map<unknown, () => void>();
+  /** In the order in which they came. */
+  const waiting = new Map<unknown, Waiting>();
   const done = (peer: unknown): void => {
-    waiting.get(peer)?.();
+    waiting.get(peer)?.cancel();
     waiting.delete(peer);
+  };
+  const cut = (peer: unknown): void => {
+    const socket = waiting.get(peer)?.socket;
+    done(peer);
+    socket?.destroy();
   };
   const onConnection = (socket: Socket): void => {
     const peer = peerOf(socket);
     // TLS over a Unix domain socket: nothing tells which request would come from it.
     if (peer === socket && server instanceof TlsServer) return;
-    waiting.set(
-      peer,
-      clock.after(limitMs, () => {
-        waiting.delete(peer);
-        socket.destroy();
-      }),
-    );
+    const cancel = clock.after(limitMs, () => {
+      cut(peer);
+    });
+    waiting.set(peer, { socket, cancel });
+    // The oldest has to go: whoever means it has sent its headers by now.
+    if (waiting.size > maxWaiting) cut(waiting.keys().next().value);
     socket.once('close', () => {
       done(peer);
     });
@@ -50,7 +71,7 @@ export function watchFirstHeaders(server: Server, clock: Clock, limitMs: number)
     server.off('connection', onConnection);
     server.off('request', onRequest);
     server.off('upgrade', onRequest);
-    for (const cancel of waiting.values()) cancel();
+    for (const { cancel } of waiting.values()) cancel();
     waiting.clear();
   };
 }

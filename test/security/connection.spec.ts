@@ -77,6 +77,17 @@ describe('a peer that is slow to say what it wants', () => {
     expect(await door.serves()).toBe(true);
   });
 
+  it('C-02 holds so many connections without headers and no more: the oldest gives way', async () => {
+    const { port } = await openDoor({ options: { limits: { pendingUpgrades: 20 } } });
+    const first = await RawPeer.connect(port);
+    first.write('G');
+    const peers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.connect(port)));
+
+    await first.ended;
+    expect(await door.serves()).toBe(true);
+    expect(peers.filter(({ isEnded }) => isEnded).length).toBeLessThanOrEqual(1);
+  });
+
   it('C-03 closes a TCP connection that sends nothing, and an HTTP connection that stays idle', async () => {
     const clock = new ManualClock();
     const { port } = await openDoor({ clock });

@@ -76,7 +76,10 @@ describe('upgrade requests', () => {
 
   it('are answered with 404 also where the first headers are watched', async () => {
     const { http, port } = await bare();
-    const endWatch = watchFirstHeaders(http, new ManualClock(), 5_000);
+    const endWatch = watchFirstHeaders(http, new ManualClock(), {
+      limitMs: 5_000,
+      maxWaiting: 1_000,
+    });
     const raw = await RawSocket.connect(port, { path: '/elsewhere' });
     await raw.ended;
     expect(raw.status).toBe(404);

@@ -25,6 +25,12 @@ import { REALTIME_CLOCK, REALTIME_OPTIONS } from './realtime.tokens.js';
 import { RoomService } from './rooms/room.service.js';
 
 /**
+ * TCP connections without headers for each upgrade that may be decided. When a node has died, thousands
+ * of honest clients connect within one turn of the event loop, before any of their headers is read.
+ */
+const HEADERLESS_PER_UPGRADE = 10;
+
+/**
  * Between Nest's gateways and the node. Gateways that are ours are bound to the one server at the
  * module's path; everything else goes to the fallback adapter, if there is one.
  *
@@ -70,7 +76,8 @@ export class RealtimeAdapter extends AbstractWsAdapter {
     this.#router = new UpgradeRouter(server, this.options.path, (request, socket, head) => {
       this.#server.upgrade(request, socket, head);
     });
-    const { firstHeadersMs: limitMs, pendingUpgrades: maxWaiting } = this.options.limits;
+    const { firstHeadersMs: limitMs, pendingUpgrades } = this.options.limits;
+    const maxWaiting = pendingUpgrades * HEADERLESS_PER_UPGRADE;
     this.#endWatch = watchFirstHeaders(server, this.clock, { limitMs, maxWaiting });
     this.#fallback = this.options.fallbackAdapter?.(server);
   }

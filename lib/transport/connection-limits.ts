@@ -13,8 +13,9 @@ export interface AdmissionLimits {
   /** Open connections of one address. Default 1 000. */
   readonly connectionsPerIp: number;
   /**
-   * Upgrades that are being decided at once, and TCP connections without their first headers. Default
-   * 1 000. Stops a flood from piling up at the verifier, and slow senders from holding sockets.
+   * Upgrades that are being decided at once; ten times as many TCP connections may be without their
+   * first headers. Default 1 000. Stops a flood from piling up at the verifier, and slow senders from
+   * holding sockets.
    */
   readonly pendingUpgrades: number;
   /** Open connections of this node. Default 100 000. */

@@ -78,7 +78,7 @@ describe('a peer that is slow to say what it wants', () => {
   });
 
   it('C-02 holds so many connections without headers and no more: the oldest gives way', async () => {
-    const { port } = await openDoor({ options: { limits: { pendingUpgrades: 20 } } });
+    const { port } = await openDoor({ options: { limits: { pendingUpgrades: 2 } } });
     const first = await RawPeer.connect(port);
     first.write('G');
     const peers = await Promise.all(Array.from({ length: 20 }, () => RawPeer.connect(port)));

@@ -12,11 +12,6 @@ export interface Position {
   readonly offset: number;
 }
 
-/** Whether `next` is the message that directly follows `current` in the same epoch. */
-export function follows(current: Position, next: Position): boolean {
-  return next.epoch === current.epoch && next.offset === current.offset + 1;
-}
-
 /** Whether at least one message lies between `current` and `next`, or that cannot be ruled out. */
 export function isGap(current: Position, next: Position): boolean {
   return next.epoch !== current.epoch || next.offset > current.offset + 1;

@@ -3,16 +3,21 @@ import {
   encodeClientFrame,
   type CompleteFrame,
   type ErrorFrame,
+  type HistoryFrame,
+  type HistoryPageFrame,
   type NextFrame,
+  type PresenceFrame,
+  type PresenceStateFrame,
   type PublishedFrame,
   type PublishFrame,
   type RequestFrame,
   type ResponseFrame,
 } from '../protocol/index.js';
+import type { CallOptions } from './call-options.js';
 import { clientError, fromErrorFrame, RealtimeClientError } from './errors.js';
+import { isLonger } from './is-longer.js';
 import type { Link } from './link.js';
 import type { Settings } from './options.js';
-import type { CallOptions } from './room.js';
 
 /** Calls that may wait for a connection. */
 const MAX_QUEUED = 100;
@@ -20,12 +25,26 @@ const MAX_QUEUED = 100;
 const MAX_IN_FLIGHT = 1_000;
 /** Characters of calls, or bytes in the socket, that may wait to be sent: 4 MiB, four of the largest frames. */
 const MAX_WAITING = 4 * DEFAULT_MAX_FRAME_BYTES;
+/** Characters of calls that may wait for their answer; they are kept to be sent again. 16 MiB. */
+const MAX_KEPT = 4 * MAX_WAITING;
+/** How long a server knows what it did for an id (PROTOCOL.md). Milliseconds. */
+const DEDUPE_WINDOW_MS = 120_000;
+/** And of how many of a client's latest calls. */
+const DEDUPE_CALLS = 1_000;
 
 /** Frames that answer a call. */
-export type AnswerFrame = ResponseFrame | NextFrame | CompleteFrame | PublishedFrame;
+export type AnswerFrame =
+  | ResponseFrame
+  | NextFrame
+  | CompleteFrame
+  | PublishedFrame
+  | PresenceStateFrame
+  | HistoryPageFrame;
+
+type WithoutId<F> = F extends unknown ? Omit<F, 'id'> : never;
 
 /** What a call asks; the id is given to it here. */
-export type Question = Omit<RequestFrame, 'id'> | Omit<PublishFrame, 'id'>;
+export type Question = WithoutId<RequestFrame | PublishFrame | PresenceFrame | HistoryFrame>;
 
 /** Who waits for the answer. */
 export interface Caller {
@@ -35,32 +54,49 @@ export interface Caller {
   readonly fail: (error: RealtimeClientError) => void;
 }
 
+/** A call that was begun. */
+export interface OpenCall {
+  /** Gives it up silently. */
+  readonly stop: () => void;
+  /** Takes that many more items of its stream, which has not ended. */
+  readonly grant: (count: number) => void;
+}
+
+/** When a call was sent for the first time, by both clocks: one stands still while a machine sleeps, the other may be set back. */
+interface Sending {
+  readonly now: number;
+  readonly date: number;
+}
+
 interface Call {
   readonly id: string;
+  /** Which call of the client it is. */
+  readonly number: number;
   readonly text: string;
   readonly caller: Caller;
-  readonly isRequest: boolean;
-  /** Whether the server may have seen it, so that its effect is unknown if no answer comes. */
-  isSent: boolean;
+  readonly type: Question['type'];
+  /** Its handler cannot go on with it over another connection. */
+  readonly isStream: boolean;
+  /** Whether, and since when, the server may have seen it, so that its effect is unknown if no answer comes. */
+  sent: Sending | undefined;
   /** Lets go of timer and signal. */
   release: () => void;
 }
 
-/** Whether the text takes more bytes in UTF-8, which has 1 to 3 for a UTF-16 unit. */
-function isLonger(text: string, maxBytes: number): boolean {
-  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
-}
-
 /**
- * Requests, streams and publishes: from the call to its last answer. While there is no connection
- * they wait, in order and within bounds; when one breaks, those that were sent fail.
+ * Requests, streams, publishes and questions about rooms: from the call to its last answer. While
+ * there is no connection they wait, in order and within bounds. Those that were sent on one that
+ * broke are sent again on the next, under their ids, so that the server can tell that it knows them;
+ * streams fail.
  */
 export class Calls {
-  // In order of the calls; while there is no connection, every one in it is unsent.
+  // In the order of the calls, which is that of their ids.
   readonly #open = new Map<string, Call>();
   readonly #link: Link;
   readonly #settings: Settings;
   #maxFrameBytes = DEFAULT_MAX_FRAME_BYTES;
+  #characters = 0;
+  #count = 0;
 
   constructor(link: Link, settings: Settings) {
     this.#link = link;
@@ -68,7 +104,7 @@ export class Calls {
   }
 
   /** A call with one answer, of this type. */
-  ask<T extends 'response' | 'published'>(
+  ask<T extends AnswerFrame['type']>(
     question: Question,
     answer: T,
     options?: CallOptions,
@@ -86,38 +122,55 @@ export class Calls {
     });
   }
 
-  /** Begins a call, without a time limit unless one is given. Returns the function that gives it up silently. */
-  start(question: Question, caller: Caller, options: CallOptions): () => void {
+  /** Begins a call, without a time limit unless one is given. A question with credit asks for a stream. */
+  start(question: Question, caller: Caller, options: CallOptions): OpenCall {
     const id = this.#link.nextId();
-    const isRequest = question.type === 'request';
+    const { type } = question;
     let text: string;
     try {
-      text = encodeClientFrame(Object.assign({ type: question.type, id }, question));
+      text = encodeClientFrame(Object.assign({ type, id }, question));
       this.#admit(options.signal);
     } catch (cause) {
       const isOurs = cause instanceof RealtimeClientError;
       caller.fail(isOurs ? cause : clientError('invalid-payload', 'Not JSON.', { cause }));
-      return () => undefined;
+      return { stop: () => undefined, grant: () => undefined };
     }
-    const call: Call = { id, text, caller, isRequest, isSent: false, release: () => undefined };
+    const isStream = 'credit' in question;
+    const call: Call = {
+      id,
+      number: (this.#count += 1),
+      text,
+      caller,
+      type,
+      isStream,
+      sent: undefined,
+      release: () => undefined,
+    };
     this.#limit(call, options);
     this.#open.set(id, call);
+    this.#characters += text.length;
     if (this.#link.isConnected) this.#transmit(call);
-    return () => {
-      this.#withdraw(call);
+    return {
+      stop: () => {
+        this.#withdraw(call);
+      },
+      grant: (count) => {
+        this.#link.send({ type: 'credit', id, count });
+      },
     };
   }
 
-  /** Sends what waited, unless it is too large for this server. */
+  /** Sends what waited, and again what was sent without an answer, unless this server may not take it. */
   connected(maxFrameBytes: number): void {
     this.#maxFrameBytes = maxFrameBytes;
     for (const call of [...this.#open.values()]) this.#transmit(call);
   }
 
-  /** The connection broke: what was sent fails, what was not waits on. */
+  /** The connection broke: streams that were sent have ended, everything else waits on. */
   lost(): void {
-    const error = clientError('connection-lost', 'The connection broke; the effect is unknown.');
-    for (const call of [...this.#open.values()]) if (call.isSent) this.#fail(call, error);
+    for (const call of [...this.#open.values()]) {
+      if (call.sent && call.isStream) this.#fail(call, connectionLost());
+    }
   }
 
   /** Fails everything. */
@@ -125,17 +178,19 @@ export class Calls {
     for (const call of [...this.#open.values()]) this.#fail(call, error);
   }
 
-  /** Takes an answer. Answers to unknown calls came too late and are ignored. */
-  receive(frame: AnswerFrame | ErrorFrame): void {
+  /** Takes an answer. Returns `false` for answers to calls that are not open: they came too late. */
+  receive(frame: AnswerFrame | ErrorFrame): boolean {
     const call = this.#open.get(frame.id ?? '');
-    if (call === undefined) return;
+    if (call === undefined) return false;
     if (frame.type === 'error') {
-      this.#fail(call, fromErrorFrame(frame));
-      return;
+      const isRepeated = frame.code === 'not-idempotent';
+      this.#fail(call, isRepeated ? connectionLost() : fromErrorFrame(frame));
+      return true;
     }
     const expectsMore = call.caller.receive(frame);
     if (expectsMore === false) this.#settle(call);
     else if (expectsMore !== true) this.#abort(call, expectsMore);
+    return true;
   }
 
   /** Throws why a call cannot even begin. */
@@ -143,9 +198,14 @@ export class Calls {
     const { closedBy, isConnected, bufferedBytes } = this.#link;
     if (closedBy !== undefined) throw closedBy;
     if (signal?.aborted) throw cancelled(signal);
-    let waiting = bufferedBytes;
-    if (!isConnected) for (const call of this.#open.values()) waiting += call.text.length;
-    if (waiting > MAX_WAITING || this.#open.size >= (isConnected ? MAX_IN_FLIGHT : MAX_QUEUED)) {
+    let unsent = 0;
+    if (!isConnected) for (const call of this.#open.values()) if (!call.sent) unsent += 1;
+    if (
+      bufferedBytes > MAX_WAITING ||
+      this.#characters > (isConnected ? MAX_KEPT : MAX_WAITING) ||
+      this.#open.size >= MAX_IN_FLIGHT ||
+      unsent >= MAX_QUEUED
+    ) {
       throw clientError('send-buffer-full', 'Too many calls wait.', { retryable: true });
     }
   }
@@ -155,7 +215,7 @@ export class Calls {
       timeoutMs &&
       this.#settings.environment.after(timeoutMs, () => {
         // What was never sent can be sent again without doing anything twice.
-        const retryable = !call.isSent;
+        const retryable = !call.sent;
         this.#abort(call, clientError('timeout', 'No answer in time.', { retryable }));
       });
     const onAbort = () => {
@@ -169,13 +229,25 @@ export class Calls {
   }
 
   #transmit(call: Call): void {
-    if (isLonger(call.text, this.#maxFrameBytes)) {
+    const { sent, type } = call;
+    const { environment } = this.#settings;
+    const now = environment.now();
+    const date = environment.date();
+    // A server that is asked to do it again knows the id only if that was not long ago.
+    const isKnown =
+      sent &&
+      Math.max(now - sent.now, date - sent.date) < DEDUPE_WINDOW_MS &&
+      this.#count - call.number < DEDUPE_CALLS;
+    const text = sent && type === 'request' ? `${call.text.slice(0, -1)},"retry":true}` : call.text;
+    if (isLonger(text, this.#maxFrameBytes)) {
       const message = `Longer than the ${String(this.#maxFrameBytes)} bytes that the server takes.`;
-      this.#fail(call, clientError('payload-too-large', message));
-      return;
+      this.#fail(call, sent ? connectionLost() : clientError('payload-too-large', message));
+    } else if (sent && !isKnown) {
+      this.#fail(call, connectionLost());
+    } else {
+      call.sent ??= { now, date };
+      this.#link.send(text);
     }
-    call.isSent = true;
-    this.#link.send(call.text);
   }
 
   #abort(call: Call, error: RealtimeClientError): void {
@@ -184,8 +256,8 @@ export class Calls {
   }
 
   #withdraw(call: Call): void {
-    // A publish is one step of the server's and cannot be cancelled.
-    if (this.#settle(call) && call.isSent && call.isRequest) {
+    // Everything else is one step of the server's and cannot be cancelled.
+    if (this.#settle(call) && call.sent && call.type === 'request') {
       this.#link.send({ type: 'cancel', id: call.id });
     }
   }
@@ -198,9 +270,14 @@ export class Calls {
   /** Returns `false` if it was settled before. */
   #settle(call: Call): boolean {
     call.release();
-    return this.#open.delete(call.id);
+    const wasOpen = this.#open.delete(call.id);
+    if (wasOpen) this.#characters -= call.text.length;
+    return wasOpen;
   }
 }
 
 const cancelled = (signal: AbortSignal | undefined): RealtimeClientError =>
   clientError('cancelled', 'The call was cancelled.', { cause: signal?.reason });
+
+const connectionLost = (): RealtimeClientError =>
+  clientError('connection-lost', 'The connection broke; the effect is unknown.');

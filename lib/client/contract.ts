@@ -10,8 +10,15 @@
  * interface ChatContract {
  *   requests: { 'chat.send': { payload: { room: string; text: string }; response: { id: string } } };
  *   streams: { count: { payload: { to: number }; item: number } };
- *   rooms: { 'chat/:room': { events: { 'chat.message': { text: string } }; publish: { typing: { on: boolean } } } };
+ *   rooms: {
+ *     'chat/:room': {
+ *       events: { 'chat.message': { text: string } };
+ *       publish: { typing: { on: boolean } };
+ *       snapshot: { title: string };
+ *     };
+ *   };
  *   events: { notice: { text: string } };
+ *   serverRequests: { 'draft.save': { response: { saved: boolean } } };
  * }
  * ```
  *
@@ -23,18 +30,24 @@ export interface Contract {
   requests?: object;
   /** Event name to `{ payload, item }`. */
   streams?: object;
-  /** Room pattern to `{ events, publish }`, each an event name to its payload. */
+  /** Room pattern to `{ events, publish, snapshot }`: event name to payload, twice, and the room's state. */
   rooms?: object;
   /** Messages that belong to no room (to this user or to everyone): event name to payload. */
   events?: object;
+  /** What the server may ask of a client: event name to `{ payload, response }`. */
+  serverRequests?: object;
 }
 
 /** The contract of a client that was given none: any name, payloads unknown. */
 export interface UntypedContract {
   requests: Record<string, { payload: unknown; response: unknown }>;
   streams: Record<string, { payload: unknown; item: unknown }>;
-  rooms: Record<string, { events: Record<string, unknown>; publish: Record<string, unknown> }>;
+  rooms: Record<
+    string,
+    { events: Record<string, unknown>; publish: Record<string, unknown>; snapshot: unknown }
+  >;
   events: Record<string, unknown>;
+  serverRequests: Record<string, { payload: unknown; response: unknown }>;
 }
 
 /** Part `K` of a contract or definition; nothing if it has none. */
@@ -64,6 +77,19 @@ export type StreamName<C> = Names<Part<C, 'streams'>>;
 export type StreamPayload<C, E extends StreamName<C>> = Field<Part<C, 'streams'>[E], 'payload'>;
 /** What a stream gives, again and again. */
 export type StreamItem<C, E extends StreamName<C>> = Field<Part<C, 'streams'>[E], 'item'>;
+
+/** Names of the requests that the server may make. */
+export type ServerRequestName<C> = Names<Part<C, 'serverRequests'>>;
+/** What a request of the server brings. */
+export type ServerRequestPayload<C, E extends ServerRequestName<C>> = Field<
+  Part<C, 'serverRequests'>[E],
+  'payload'
+>;
+/** What the server gets for it. */
+export type ServerRequestResponse<C, E extends ServerRequestName<C>> = Field<
+  Part<C, 'serverRequests'>[E],
+  'response'
+>;
 
 /** Messages without a room: event name to payload. */
 export type DirectEvents<C> = Part<C, 'events'>;
@@ -118,3 +144,6 @@ export type RoomDefinition<C, N extends string> = Part<C, 'rooms'>[PatternOf<C, 
 export type RoomEvents<C, N extends string> = Part<RoomDefinition<C, N>, 'events'>;
 /** What clients may publish into a room: event name to payload. */
 export type RoomPublishes<C, N extends string> = Part<RoomDefinition<C, N>, 'publish'>;
+/** The state of a room, as `reset` brings it; `never` if it offers none. */
+export type RoomSnapshot<C, N extends string> =
+  RoomDefinition<C, N> extends { readonly snapshot: infer Snapshot } ? Snapshot : never;

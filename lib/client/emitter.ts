@@ -3,6 +3,20 @@ interface Registration {
   readonly handler: (...args: never) => unknown;
 }
 
+/** Calls a handler of the application's. What it throws or rejects with is reported and disturbs nobody else. */
+export function callSafely<A extends readonly unknown[]>(
+  report: (error: unknown) => void,
+  handler: (...args: A) => unknown,
+  ...args: A
+): void {
+  try {
+    const result = handler(...args);
+    if (result instanceof Promise) result.catch(report);
+  } catch (error) {
+    report(error);
+  }
+}
+
 /**
  * Handlers by event name. `E` maps a name to the arguments its handlers get.
  *
@@ -26,6 +40,11 @@ export class Emitter<E extends Record<keyof E, readonly unknown[]>> {
     return this.#size;
   }
 
+  /** Whether anybody listens to an event. */
+  has(name: keyof E): boolean {
+    return !!this.#byName.get(name)?.size;
+  }
+
   /** Registers a handler. The returned function removes it; calling that again does nothing. */
   on<K extends keyof E>(name: K, handler: (...args: E[K]) => unknown): () => void {
     const registration: Registration = { handler };
@@ -44,12 +63,7 @@ export class Emitter<E extends Record<keyof E, readonly unknown[]>> {
     const present = [...registrations];
     for (const registration of present) {
       if (!registrations.has(registration)) continue;
-      try {
-        const result = (registration.handler as (...args: E[K]) => unknown)(...args);
-        if (result instanceof Promise) result.catch(this.#report);
-      } catch (error) {
-        this.#report(error);
-      }
+      callSafely(this.#report, registration.handler as (...args: E[K]) => unknown, ...args);
     }
     return present.length > 0;
   }

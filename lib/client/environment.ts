@@ -32,6 +32,8 @@ export interface Environment {
   readonly WebSocket: WebSocketConstructor | undefined;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+  /** Milliseconds of a clock that goes on while the machine sleeps. It may be set back. */
+  readonly date: () => number;
   /** Calls back once after `delayMs` (cut to 24.8 days), unless the returned function is called before. */
   readonly after: (delayMs: number, callback: () => void) => () => void;
   /** From 0 up to, not including, 1. Spreads reconnects; nothing secret hangs on it. */
@@ -56,6 +58,7 @@ export function runtimeEnvironment(): Environment {
     WebSocket: runtime.WebSocket,
     // Not Date.now(): a clock that is set back would keep a dead connection alive.
     now: () => performance.now(),
+    date: () => Date.now(),
     after: (delayMs, callback) => {
       const timer = setTimeout(callback, Math.min(delayMs, MAX_TIMER_MS));
       return () => {

@@ -11,7 +11,10 @@ import type { ErrorFrame } from '../protocol/index.js';
 export const ClientErrorCode = {
   /** The client was closed, by the application or for good by the server; `details` has the close code. */
   Closed: 'closed',
-  /** The connection broke after the request was sent and before its answer: the effect is unknown. */
+  /**
+   * The connection broke before the answer came, and the call could not be repeated: it is a stream,
+   * its handler may not run twice, or it was too long ago. The effect is unknown.
+   */
   ConnectionLost: 'connection-lost',
   /** Too much waits to be sent or answered already; the request was not sent. */
   SendBufferFull: 'send-buffer-full',
@@ -19,6 +22,8 @@ export const ClientErrorCode = {
   StreamOverflow: 'stream-overflow',
   /** `request()` met a handler that answers with a stream; use `stream()`. */
   UnexpectedStream: 'unexpected-stream',
+  /** The event has a handler for the server's requests already. */
+  DuplicateHandler: 'duplicate-handler',
   /** The payload has no JSON text: a cycle or a BigInt. `cause` is the engine's error. */
   InvalidPayload: 'invalid-payload',
   /** The room name breaks the grammar of room names. */
@@ -87,7 +92,13 @@ export class UnauthorizedError extends RealtimeClientError {
 /** An error of the client itself. */
 export const clientError = (
   code:
-    ClientErrorCode | 'cancelled' | 'forbidden' | 'payload-too-large' | 'timeout' | 'unauthorized',
+    | ClientErrorCode
+    | 'cancelled'
+    | 'forbidden'
+    | 'payload-too-large'
+    | 'timeout'
+    | 'unauthorized'
+    | 'unsupported',
   message: string,
   more?: RealtimeClientErrorDetails,
 ): RealtimeClientError => new RealtimeClientError(code, message, more);

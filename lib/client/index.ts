@@ -1,23 +1,29 @@
 /** The client's door, `nestjs-realtime/client`. */
 export { RealtimeClient } from './realtime-client.js';
-export type { ClientLifecycle, DirectMessages, StreamOptions } from './realtime-client.js';
+export type { ClientLifecycle, DirectMessages, StreamOptions } from './client-api.js';
 export { ClientErrorCode, RealtimeClientError, UnauthorizedError } from './errors.js';
 export type { RealtimeClientErrorDetails } from './errors.js';
 export type { ClientState, StateChange } from './client-state.js';
 export type { RealtimeClientOptions, ReconnectOptions } from './options.js';
 export type { TokenSource } from './token.js';
 export type { WebSocketConstructor, WebSocketLike } from './environment.js';
+export type { CallOptions } from './call-options.js';
 export type {
-  CallOptions,
+  HistoryPage,
+  HistoryQuery,
   MessageInfo,
+  PastMessage,
   PublishReceipt,
   Room,
   RoomGap,
   RoomLifecycle,
+  RoomRecovered,
+  RoomReset,
   RoomState,
   RoomSubscribed,
   RoomUnsubscribed,
 } from './room.js';
+export type { PresenceChange, PresenceListener, PresenceState, RoomPresence } from './presence.js';
 export type {
   Contract,
   DirectEvents,
@@ -30,10 +36,22 @@ export type {
   RoomEvents,
   RoomName,
   RoomPublishes,
+  RoomSnapshot,
+  ServerRequestName,
+  ServerRequestPayload,
+  ServerRequestResponse,
   StreamItem,
   StreamName,
   StreamPayload,
   UntypedContract,
 } from './contract.js';
 export { closeAction, CloseCode, ErrorCode } from '../protocol/index.js';
-export type { CloseAction, Durability, Position, RecoveryReason } from '../protocol/index.js';
+export type {
+  CloseAction,
+  Durability,
+  HistoryDirection,
+  Position,
+  PresenceEntry,
+  PresenceMember,
+  RecoveryReason,
+} from '../protocol/index.js';

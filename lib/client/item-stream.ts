@@ -1,8 +1,11 @@
-import type { Caller } from './calls.js';
+import type { Caller, OpenCall } from './calls.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 
-/** Items that may wait to be read. More means that the reader is slower than the server. */
+/** Items that may wait to be read, or the credit if that is more. A server that keeps to the credit never sends as many. */
 export const MAX_BUFFERED_ITEMS = 1_000;
+
+/** Items that a server may send ahead of the reader, unless the application says otherwise. */
+export const DEFAULT_CREDIT = 64;
 
 interface Reader<T> {
   readonly resolve: (result: IteratorResult<T, undefined>) => void;
@@ -12,6 +15,7 @@ interface Reader<T> {
 /**
  * The items of one stream, between the connection that brings them and the loop that reads them.
  * Items come in order; an error comes after the items before it, once; after the end, only the end.
+ * When half of the credit was read, as much is given to the server again.
  *
  * Not an async generator: its `return()` would wait for an item that may never come.
  */
@@ -19,17 +23,20 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
   readonly #items: T[] = [];
   /** Invariant: nobody waits while there are items or the stream has ended. */
   readonly #readers: Reader<T>[] = [];
-  readonly #stop: () => void;
+  readonly #call: OpenCall;
+  readonly #credit: number;
+  #readSinceGrant = 0;
   #hasEnded = false;
   #error: RealtimeClientError | undefined;
 
-  /** @param begin begins the call for this stream; what it returns gives the call up. */
-  constructor(begin: (caller: Caller) => () => void) {
-    this.#stop = begin({
+  /** @param begin begins the call for this stream, with the credit. */
+  constructor(credit: number, begin: (caller: Caller) => OpenCall) {
+    this.#credit = credit;
+    this.#call = begin({
       receive: (frame) => {
         // A lone `response` is a stream of one, or of none when the handler returned nothing.
         if ('payload' in frame || frame.type === 'next') {
-          if (this.#items.length >= MAX_BUFFERED_ITEMS) {
+          if (this.#items.length >= Math.max(MAX_BUFFERED_ITEMS, credit)) {
             return clientError('stream-overflow', 'Too many items wait to be read.');
           }
           this.#items.push(frame.payload as T);
@@ -54,7 +61,7 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
-    this.#stop();
+    this.#call.stop();
     this.#items.length = 0;
     this.#error = undefined;
     this.#hasEnded = true;
@@ -70,6 +77,7 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
       // The length decides, not the item: an item may be undefined.
       if (this.#items.length > 0) {
         reader.resolve({ done: false, value: this.#items.shift() as T });
+        this.#grant();
       } else if (this.#error !== undefined) {
         reader.reject(this.#error);
         this.#error = undefined;
@@ -77,5 +85,12 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
         reader.resolve({ done: true, value: undefined });
       }
     }
+  }
+
+  #grant(): void {
+    this.#readSinceGrant += 1;
+    if (this.#hasEnded || this.#readSinceGrant * 2 < this.#credit) return;
+    this.#call.grant(this.#readSinceGrant);
+    this.#readSinceGrant = 0;
   }
 }

@@ -94,21 +94,20 @@ export class Link {
     return String(this.#lastId);
   }
 
-  /** Begins, or does not wait any longer for the next attempt. */
+  /** Begins, or does not wait for the next attempt any longer. */
   start(): void {
     if (this.#state === 'idle' || this.#state === 'waiting') this.#attempt();
   }
 
   /** Ends for good: says goodbye if there is somebody to say it to. */
   close(): void {
-    const loss = { code: NORMAL, reason: 'closed' };
-    this.#end(clientError('closed', 'The client was closed.'), loss);
+    this.#end(clientError('closed', 'The client was closed.'), { code: NORMAL, reason: 'closed' });
   }
 
   /** Sends a frame or its text. Only while connected; otherwise nothing happens. */
   send(frame: ClientFrame | string): void {
-    if (!this.isConnected) return;
-    this.#socket?.send(typeof frame === 'string' ? frame : encodeClientFrame(frame));
+    const text = typeof frame === 'string' ? frame : encodeClientFrame(frame);
+    if (this.isConnected) this.#socket?.send(text);
   }
 
   #attempt(): void {
@@ -171,7 +170,8 @@ export class Link {
     this.#socket = socket;
     socket.onopen = () => {
       const rooms = this.#observer.hello();
-      const hello: HelloFrame = { type: 'hello', clientKey: this.#clientKey, rooms };
+      const attempt = this.#generation;
+      const hello: HelloFrame = { type: 'hello', clientKey: this.#clientKey, attempt, rooms };
       // An empty token is none: the server would refuse the field.
       socket.send(encodeClientFrame(token ? { ...hello, token } : hello));
     };

@@ -5,7 +5,7 @@ import type { MessageInfo } from './room.js';
 export type MessageArguments = [payload: unknown, message: MessageInfo];
 
 /** What is known of a message besides its payload. */
-export function messageInfo(frame: MessageFrame): MessageInfo {
+export function messageInfo(frame: Omit<MessageFrame, 'type'>): MessageInfo {
   const { id, event, timestamp, room, epoch, offset } = frame;
   const position = epoch === undefined || offset === undefined ? undefined : { epoch, offset };
   return { id, event, timestamp, room, position };

@@ -1,19 +1,33 @@
-import {
-  isGap,
-  type Position,
-  type RecoveryReason,
-  type SubscribedFrame,
-} from '../protocol/index.js';
+import type { MessageFrame, Position, PositionFrame, SubscribedFrame } from '../protocol/index.js';
 import type { RoomGap } from './room.js';
 
+/** Early messages that are held. */
+const MAX_EARLY = 1_000;
+/** Characters of early messages that are held: 4 Mi, four of the largest frames. */
+const MAX_EARLY_CHARACTERS = 4_194_304;
+
+/** A frame that has a place in the stream. */
+export type PlacedFrame = (MessageFrame | PositionFrame) & Position;
+
+/** Whether a message has a place, and can be missed. */
+export function isPlaced(frame: MessageFrame | PositionFrame): frame is PlacedFrame {
+  return frame.epoch !== undefined && frame.offset !== undefined;
+}
+
 /**
- * Where in a room's stream the client is. Pure arithmetic: it says what is a duplicate and where
- * history was lost; who is to be told is the room's business.
+ * Where in a room's stream the client is, and what came too early for that. It says what is a
+ * duplicate, what comes next and where history was lost; who is to be told is the room's business.
+ *
+ * Early frames are of the position's epoch, and lie at least two offsets behind it once
+ * {@link next} has returned nothing. What is beyond the bounds is not held; it has to be asked for.
  */
 export class Place {
   #position: Position | undefined;
+  /** By offset. */
+  readonly #early = new Map<number, { readonly frame: PlacedFrame; readonly characters: number }>();
+  #characters = 0;
 
-  /** The last position seen; `undefined` before the first. */
+  /** The last position seen; `undefined` before the first. A new object with every step. */
   get position(): Position | undefined {
     return this.#position;
   }
@@ -21,39 +35,80 @@ export class Place {
   /** Forgets the position: what comes next follows nothing. */
   forget(): void {
     this.#position = undefined;
+    this.#prune();
+  }
+
+  /** Moves to a position, whatever lies between. */
+  jump({ epoch, offset }: Position): Position {
+    this.#position = { epoch, offset };
+    this.#prune();
+    return this.#position;
   }
 
   /**
-   * Takes over the position of a subscription, unless missed messages follow ours. Returns the hole,
-   * if continuity with what was seen before is not proven.
+   * The hole that a subscription's answer leaves, if continuity with what was seen before is not
+   * proven. What is held right before the answer's position is not lost.
+   *
+   * @param hasMoved whether messages came since the question that this answers.
    */
-  continueFrom(frame: Omit<SubscribedFrame, 'type' | 'room'>): RoomGap | undefined {
+  holeBefore(
+    frame: Omit<SubscribedFrame, 'type' | 'room'>,
+    hasMoved: boolean,
+  ): RoomGap | undefined {
     const own = this.#position;
-    const { epoch, offset, recovered, reason } = frame;
-    // A stream that is shorter than what we have seen has lost its tail, whatever the verdict says.
-    const isSameStream = own?.epoch === epoch && offset >= own.offset;
-    if (isSameStream && recovered === true) return undefined;
-    const gap = this.jump(frame, reason ?? 'position-unknown');
-    // A server that gives no verdict has proven continuity only if nothing happened since.
-    const isSamePlace = isSameStream && recovered === undefined && offset === own.offset;
-    return own === undefined || isSamePlace ? undefined : gap;
+    if (own === undefined) return undefined;
+    const { epoch, recovered, reason = 'position-unknown' } = frame;
+    let { offset } = frame;
+    if (epoch === own.epoch) {
+      // A server that gives no verdict has proven continuity only if nothing happened since. A stream
+      // that is shorter than what we have seen has lost its tail, whatever the verdict says, unless
+      // what we have seen is younger than the answer.
+      if (
+        offset > own.offset ? recovered : hasMoved || (offset === own.offset && recovered !== false)
+      ) {
+        return undefined;
+      }
+      while (this.#early.has(offset)) offset -= 1;
+    }
+    return { reason, position: { epoch, offset } };
   }
 
-  /** Moves over a hole. */
-  jump({ epoch, offset }: Position, reason: RecoveryReason): RoomGap {
-    this.#position = { epoch, offset };
-    return { reason, position: this.#position };
+  /** The hole before the earliest message that is held, if any is. */
+  get holeBeforeHeld(): RoomGap | undefined {
+    const own = this.#position;
+    if (own === undefined || this.#early.size === 0) return undefined;
+    const offset = Math.min(...this.#early.keys()) - 1;
+    return { reason: 'position-unknown', position: { epoch: own.epoch, offset } };
   }
 
-  /** Moves to the next message. Returns `false` for a duplicate, or the hole before it, if any. */
-  advance({ epoch, offset }: Position): RoomGap | boolean {
+  /** Takes a frame of the stream, for {@link next}. Duplicates are dropped. */
+  hold(frame: PlacedFrame): void {
+    const { epoch, offset } = frame;
     const own = this.#position;
-    const isSameEpoch = own?.epoch === epoch;
-    if (isSameEpoch && offset <= own.offset) return false;
-    const hasGap = own !== undefined && isGap(own, { epoch, offset });
-    this.#position = { epoch, offset };
-    if (!hasGap) return true;
-    const reason = isSameEpoch ? 'position-unknown' : 'epoch-changed';
-    return { reason, position: { epoch, offset: Math.max(0, offset - 1) } };
+    if (own?.epoch !== epoch || offset <= own.offset || this.#early.has(offset)) return;
+    // What comes next does not stay, so its size is nobody's business.
+    const characters = offset === own.offset + 1 ? 0 : JSON.stringify(frame).length;
+    const isFull =
+      this.#early.size >= MAX_EARLY || this.#characters + characters > MAX_EARLY_CHARACTERS;
+    if (characters > 0 && this.#early.size > 0 && isFull) return;
+    this.#early.set(offset, { frame, characters });
+    this.#characters += characters;
+  }
+
+  /** Takes the step to the next frame, if it is there. */
+  next(): PlacedFrame | undefined {
+    const held = this.#early.get((this.#position?.offset ?? 0) + 1);
+    if (held !== undefined) this.jump(held.frame);
+    return held?.frame;
+  }
+
+  /** Drops what is held and not behind the position. */
+  #prune(): void {
+    for (const [offset, { frame, characters }] of this.#early) {
+      const own = this.#position;
+      if (own?.epoch === frame.epoch && offset > own.offset) continue;
+      this.#early.delete(offset);
+      this.#characters -= characters;
+    }
   }
 }

@@ -1,5 +1,6 @@
 /** The facade: what applications call. Wires link, calls and rooms, and keeps nothing but who we are. */
 import type { ConnectedFrame, ServerFrame } from '../protocol/index.js';
+import type { CallOptions } from './call-options.js';
 import { Calls } from './calls.js';
 import { messageInfo, type MessageArguments } from './message-info.js';
 import type {
@@ -12,43 +13,26 @@ import type {
   RoomEvents,
   RoomName,
   RoomPublishes,
+  RoomSnapshot,
+  ServerRequestName,
+  ServerRequestPayload,
+  ServerRequestResponse,
   StreamItem,
   StreamName,
   StreamPayload,
   UntypedContract,
 } from './contract.js';
-import type { ClientState, StateChange } from './client-state.js';
+import type { ClientLifecycle, DirectMessages, StreamOptions } from './client-api.js';
+import type { ClientState } from './client-state.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Emitter } from './emitter.js';
 import { fromErrorFrame, type RealtimeClientError } from './errors.js';
-import { ItemStream } from './item-stream.js';
+import { DEFAULT_CREDIT, ItemStream } from './item-stream.js';
 import { Link } from './link.js';
 import { resolveOptions, type RealtimeClientOptions, type Settings } from './options.js';
-import type { CallOptions, MessageInfo, Room } from './room.js';
+import type { Room } from './room.js';
 import { Rooms } from './rooms.js';
-
-/** Events of the client's own life, and what their handlers get. */
-export interface ClientLifecycle {
-  /** One for each transition, in order. */
-  state: [change: StateChange];
-  /** Something went wrong that no call was told about. Without a handler it goes to `reportError`. */
-  error: [error: RealtimeClientError];
-}
-
-/** Options of a stream. It has no time limit of its own. */
-export interface StreamOptions {
-  /** Ends the stream with the error `cancelled`. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** Messages that belong to no room: to this user, or to everyone. */
-export interface DirectMessages<Events> {
-  /** Listens. Returns the function that removes the handler. Such messages are not recovered after a broken connection. */
-  on<K extends keyof Events & string>(
-    event: K,
-    handler: (payload: Events[K], message: MessageInfo) => unknown,
-  ): () => void;
-}
+import { ServerRequests, type RequestHandler } from './server-requests.js';
 
 /**
  * A connection to a realtime server that comes back by itself, and what goes over it: requests,
@@ -63,6 +47,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
   readonly #link: Link;
   readonly #calls: Calls;
   readonly #rooms: Rooms;
+  readonly #serverRequests: ServerRequests;
   readonly #lifecycle: Emitter<ClientLifecycle>;
   readonly #direct: Emitter<Record<string, MessageArguments>>;
   #ready: Deferred<void> | undefined;
@@ -80,6 +65,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
     this.events = this.#direct as unknown as DirectMessages<DirectEvents<C>>;
     this.#link = this.#createLink();
     this.#calls = new Calls(this.#link, this.#settings);
+    this.#serverRequests = new ServerRequests(this.#link, reportError);
     this.#rooms = new Rooms({
       settings: this.#settings,
       link: this.#link,
@@ -145,7 +131,10 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
 
   /**
    * Asks the server's handler for `event` and resolves with its answer. While there is no connection
-   * the request waits, in order, with at most 99 others.
+   * the request waits, in order, with at most 99 others. If the connection breaks before the answer,
+   * the request is sent again on the next, under the same id: a handler that the server knows to be
+   * idempotent runs once all the same; for any other the request fails with `connection-lost`, because
+   * its effect is unknown. The time limit goes on meanwhile.
    *
    * @throws RealtimeClientError (rejects) with the server's code, or `timeout`, `cancelled`,
    * `connection-lost`, `send-buffer-full`, `payload-too-large`, `invalid-payload`,
@@ -162,8 +151,8 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
 
   /**
    * Asks a handler that answers with many items. Nothing is sent until a loop begins; each loop is a
-   * request of its own, and leaving the loop cancels it. Items come in order. At most 1,000 wait to
-   * be read; the next one ends the stream with `stream-overflow`.
+   * request of its own, and leaving the loop cancels it. Items come in order. The server sends as many
+   * as the options' `credit` ahead of the loop, and waits then. A stream does not survive its connection.
    *
    * @throws RealtimeClientError (from the loop) as {@link request}, after the items that came before.
    */
@@ -171,13 +160,11 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
     event: E,
     ...args: PayloadArguments<StreamPayload<C, E>, StreamOptions>
   ): AsyncIterable<StreamItem<C, E>> {
-    const [payload, options] = args as [unknown?, StreamOptions?];
+    const [payload, { credit = DEFAULT_CREDIT, signal } = {}] = args as [unknown?, StreamOptions?];
     return {
       [Symbol.asyncIterator]: () =>
-        new ItemStream<StreamItem<C, E>>((caller) =>
-          this.#calls.start({ type: 'request', event, payload }, caller, {
-            signal: options?.signal,
-          }),
+        new ItemStream<StreamItem<C, E>>(credit, (caller) =>
+          this.#calls.start({ type: 'request', event, payload, credit }, caller, { signal }),
         ),
     };
   }
@@ -187,8 +174,32 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
    *
    * @throws RealtimeClientError with code `invalid-room`.
    */
-  room<N extends RoomName<C>>(name: N): Room<RoomEvents<C, N>, RoomPublishes<C, N>> {
-    return this.#rooms.get(name) as Room<RoomEvents<C, N>, RoomPublishes<C, N>>;
+  room<N extends RoomName<C>>(
+    name: N,
+  ): Room<RoomEvents<C, N>, RoomPublishes<C, N>, RoomSnapshot<C, N>> {
+    return this.#rooms.get(name) as unknown as ReturnType<typeof this.room<N>>;
+  }
+
+  /**
+   * Answers the server's requests for `event` with what the handler returns or resolves with. Returns
+   * the function that removes the handler. The signal aborts when the server does not wait any longer
+   * or the connection ends; what the handler returns then is dropped. At most 100 run at a time.
+   *
+   * A handler that throws a {@link RealtimeClientError} refuses with its code; anything else it throws
+   * refuses with `rejected` and goes to `reportError`. Messages stay here.
+   *
+   * Security note: nothing has checked the payload against the contract.
+   *
+   * @throws RealtimeClientError with code `duplicate-handler` when the event has one.
+   */
+  handle<E extends ServerRequestName<C>>(
+    event: E,
+    handler: (
+      payload: ServerRequestPayload<C, E>,
+      context: { readonly signal: AbortSignal },
+    ) => ServerRequestResponse<C, E> | Promise<ServerRequestResponse<C, E>>,
+  ): () => void {
+    return this.#serverRequests.handle(event, handler as RequestHandler);
   }
 
   #createLink(): Link {
@@ -199,6 +210,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
         this.#rooms.each((room) => {
           room.connected();
         });
+        this.#serverRequests.connected(frame.limits.frameBytes);
         this.#calls.connected(frame.limits.frameBytes);
         this.#ready?.resolve();
         this.#ready = undefined;
@@ -208,6 +220,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
       },
       lost: () => {
         this.#welcome = undefined;
+        this.#serverRequests.lost();
         this.#calls.lost();
         this.#rooms.each((room) => {
           room.lost();
@@ -216,6 +229,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
       closed: (error) => {
         this.#welcome = undefined;
         this.#ready?.reject(error);
+        this.#serverRequests.lost();
         this.#calls.close(error);
         this.#rooms.each((room) => {
           room.close(error);
@@ -243,12 +257,23 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
       case 'unsubscribed':
       case 'gap':
       case 'position':
+      case 'presence-change':
         this.#rooms.receive(frame.room, frame);
+        break;
+      case 'presence':
+        if (!this.#calls.receive(frame)) this.#rooms.receive(frame.room, frame);
+        break;
+      case 'request':
+        this.#serverRequests.receive(frame);
+        break;
+      case 'cancel':
+        this.#serverRequests.cancel(frame);
         break;
       case 'response':
       case 'next':
       case 'complete':
       case 'published':
+      case 'history':
         this.#calls.receive(frame);
         break;
       case 'error':

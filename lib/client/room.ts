@@ -1,6 +1,8 @@
-import type { Durability, Position, RecoveryReason } from '../protocol/index.js';
+import type { Durability, HistoryDirection, Position, RecoveryReason } from '../protocol/index.js';
+import type { CallOptions } from './call-options.js';
 import type { PayloadArguments } from './contract.js';
 import type { RealtimeClientError } from './errors.js';
+import type { RoomPresence } from './presence.js';
 
 /**
  * - `unsubscribed`: not in the room and not on the way into it.
@@ -31,6 +33,22 @@ export interface RoomGap {
   readonly position: Position;
 }
 
+/** Nothing was lost, though the connection broke or a message failed to come. */
+export interface RoomRecovered {
+  /** What was seen before: messages follow from here on. */
+  readonly position: Position;
+  /** How many missed messages follow; 0 when none. */
+  readonly replayed: number;
+}
+
+/** What belongs to a room's state. */
+export interface RoomReset {
+  /** The place in the room's stream that the state belongs to; messages follow from here on. */
+  readonly position: Position;
+  /** Why the messages since the last one could not be had; absent for a first state. */
+  readonly reason: RecoveryReason | undefined;
+}
+
 /** The room is subscribed. */
 export interface RoomSubscribed {
   /** Messages follow from here on. */
@@ -48,30 +66,59 @@ export interface RoomUnsubscribed {
 }
 
 /** The names that `room.on` reserves, and what their handlers get. No application event is delivered under them. */
-export interface RoomLifecycle {
-  /** History was lost. Always told before any message that follows the hole. */
+export interface RoomLifecycle<Snapshot = unknown> {
+  /** History was lost. Always told before any message that follows the hole. Not told where a `reset` makes up for it. */
   gap: [gap: RoomGap];
+  /** After a break nothing was lost. Told before the messages that follow. */
+  recovered: [info: RoomRecovered];
+  /**
+   * The room's whole state, to be put in the place of whatever was known: at first, and whenever
+   * messages were lost. Between the loss and the state no message is delivered. For rooms whose class
+   * offers a snapshot; for others the `error` event tells `unsupported`, and `gap` tells of losses.
+   */
+  reset: [state: Snapshot, info: RoomReset];
   /** The state became `subscribing`, also after a broken connection. */
   subscribing: [];
   /** The state became `subscribed`. */
   subscribed: [info: RoomSubscribed];
   /** The state became `unsubscribed`. */
   unsubscribed: [info: RoomUnsubscribed];
-  /** The server refused or ended the subscription. If retryable, the client tries again by itself. */
+  /** The server refused or ended the subscription, or does not show its state or presence. If retryable, the client tries again by itself. */
   error: [error: RealtimeClientError];
 }
 
-/** Where a published message is, and what the acknowledgement survives. */
-export interface PublishReceipt extends Position {
+/** Where a published message is (nowhere, if it is volatile), and what the acknowledgement survives. */
+export interface PublishReceipt extends Partial<Position> {
   readonly durability: Durability;
 }
 
-/** Options of one call. */
-export interface CallOptions {
-  /** Longest time to the answer. Milliseconds, from 1. Absent means the client's `requestTimeoutMs`. */
-  readonly timeoutMs?: number | undefined;
-  /** Cancels the call. */
-  readonly signal?: AbortSignal | undefined;
+/** Which messages of a room's past are wanted. At most one of `before` and `after`. */
+export interface HistoryQuery extends CallOptions {
+  /** Those before this position, the newest first. */
+  readonly before?: Position | undefined;
+  /** Those after this position, the oldest first. */
+  readonly after?: Position | undefined;
+  /** Without a position: from the oldest held on (`forwards`, the default) or from the newest (`backwards`). */
+  readonly direction?: HistoryDirection | undefined;
+  /** Most messages of the page. 1 to 100. Default 100. */
+  readonly limit?: number | undefined;
+}
+
+/** A message of a room's past: the circumstances of {@link MessageInfo} and the payload. */
+export type PastMessage<Events = Record<string, unknown>> = {
+  [K in keyof Events & string]: MessageInfo & { readonly event: K; readonly payload: Events[K] };
+}[keyof Events & string];
+
+/** A part of a room's past. */
+export interface HistoryPage<Events = Record<string, unknown>> {
+  /** In the direction that was asked for. The last one's `position` leads to the next page. */
+  readonly messages: readonly PastMessage<Events>[];
+  /** The room's present position. */
+  readonly position: Position;
+  /** Whether nothing more is held in this direction. */
+  readonly complete: boolean;
+  /** Why messages right behind the position that was asked for are missing; absent when none are. */
+  readonly reason: RecoveryReason | undefined;
 }
 
 /**
@@ -83,16 +130,29 @@ export interface CallOptions {
  * Security note: payloads are what other clients and the server sent; nothing has checked them
  * against the contract.
  */
-export interface Room<Events = Record<string, unknown>, Publishes = Record<string, unknown>> {
+export interface Room<
+  Events = Record<string, unknown>,
+  Publishes = Record<string, unknown>,
+  Snapshot = unknown,
+> {
   readonly name: string;
   readonly state: RoomState;
   /** The last position seen; absent before the first subscription and after leaving. */
   readonly position: Position | undefined;
 
-  /** Listens to the room's own life. Does not subscribe. Returns the function that removes the handler. */
+  /** Who is in the room. */
+  readonly presence: RoomPresence;
+
+  /**
+   * Listens to the room's own life. Returns the function that removes the handler. Does not subscribe,
+   * except `reset`: its handlers are listeners like those of messages. One that is added to a
+   * subscribed room makes the client ask for the state, which all `reset` handlers get. Every part
+   * of an application that listens to a room with `reset` handlers has to listen to `reset` as well,
+   * because nothing else tells it of losses then.
+   */
   on<K extends keyof RoomLifecycle>(
     event: K,
-    handler: (...args: RoomLifecycle[K]) => unknown,
+    handler: (...args: RoomLifecycle<Snapshot>[K]) => unknown,
   ): () => void;
   /**
    * Listens to the room's messages and subscribes. Returns the function that removes the handler;
@@ -118,7 +178,8 @@ export interface Room<Events = Record<string, unknown>, Publishes = Record<strin
 
   /**
    * Publishes into the room, where its policy allows it. Needs no subscription. Resolves with the
-   * message's position; waits for a connection as `client.request` does.
+   * message's position; waits for a connection as `client.request` does. If the connection breaks
+   * before the answer, it is sent again; the server takes it once.
    *
    * @throws RealtimeClientError (rejects) as `client.request`.
    */
@@ -126,4 +187,12 @@ export interface Room<Events = Record<string, unknown>, Publishes = Record<strin
     event: K,
     ...args: PayloadArguments<Publishes[K], CallOptions>
   ): Promise<PublishReceipt>;
+
+  /**
+   * Reads a page of the messages that the room still holds, where its policy allows it. Needs no
+   * subscription, and changes none.
+   *
+   * @throws RealtimeClientError (rejects) as `client.request`.
+   */
+  history(query?: HistoryQuery): Promise<HistoryPage<Events>>;
 }

@@ -1,6 +1,7 @@
 import { isRoomName, MAX_HELLO_ROOMS, type ErrorFrame, type HelloRoom } from '../protocol/index.js';
-import { ClientRoom, type RoomFrame, type RoomHost } from './client-room.js';
+import { ClientRoom } from './client-room.js';
 import { clientError } from './errors.js';
+import type { RoomFrame, RoomHost } from './room-host.js';
 
 /** The rooms that the application has asked for. They are kept for the life of the client. */
 export class Rooms {

@@ -2,8 +2,9 @@ import { CloseCode, ErrorCode, type HelloFrame } from '../protocol/index.js';
 import type { Connection } from './connection.js';
 import { withDeadline } from './deadline.js';
 import { RealtimeError } from './errors.js';
+import type { Fence } from './fence.js';
 import type { Hub } from './hub.js';
-import type { Authentication, Clock, Observer, TokenVerifier } from './ports.js';
+import type { Authentication, Clock, Observer, TokenVerifier } from './ports/index.js';
 import type { Sessions } from './sessions.js';
 
 /** The application's part in a connection's life. */
@@ -19,6 +20,7 @@ export interface AdmissionDependencies {
   readonly verifier: TokenVerifier;
   readonly hooks: ConnectionHooks;
   readonly hub: Hub;
+  readonly fence: Fence;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly sessions: Sessions;
@@ -45,6 +47,7 @@ export class Admission {
       if (!this.#beginSession(connection, authentication)) return;
       await this.#deadline(this.deps.hooks.connecting(connection));
       connection.open(authentication.user, this.deps.heartbeat, () => {
+        if (hello?.clientKey !== undefined) this.deps.fence.arrived(connection);
         this.deps.hooks.connected(connection);
       });
     } catch (error) {

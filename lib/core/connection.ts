@@ -12,47 +12,30 @@
 import {
   CloseCode,
   decodeClientFrame,
-  ErrorCode,
   ProtocolError,
-  type AuthenticateFrame,
   type ClientFrame,
   type HelloFrame,
   type Payload,
 } from '../protocol/index.js';
+import { ClientRequests } from './client-requests.js';
+import type { ConnectionHost } from './connection-host.js';
 import { EarlyFrames } from './early-frames.js';
-import { Inbox } from './inbox.js';
-import type { CoreLimits } from './limits.js';
+import { FrameDispatcher } from './frame-dispatcher.js';
+import type { LocalRoom } from './local-room.js';
 import { Outbox } from './outbox.js';
-import type { Clock, Handshake, Observer, RealtimeUser, Session } from './ports.js';
-import type { Transport, TransportListener } from './ports.js';
-import type { RequestContext } from './request-context.js';
+import type {
+  Handshake,
+  RealtimeUser,
+  Session,
+  Transport,
+  TransportListener,
+} from './ports/index.js';
 import { Requests } from './requests.js';
-import { subscribeWish, type RoomFrame } from './room-frame.js';
-import type { LocalRoom } from './rooms.js';
+import { subscribeWish } from './room-frame.js';
+import { Turns } from './turns.js';
 
 /** Where a connection is in its life. */
 export type ConnectionState = 'awaiting-hello' | 'open' | 'draining' | 'closed';
-
-/** What a connection delegates to. */
-export interface ConnectionHost {
-  readonly limits: CoreLimits;
-  readonly observer: Observer;
-  readonly clock: Clock;
-  /** Handlers that may run at once, a connection. */
-  readonly concurrency: number;
-  /** Authenticates the peer and, in the end, opens or closes the connection. Never rejects. */
-  admit(connection: Connection, hello: HelloFrame | undefined): Promise<void>;
-  /** Whether a handler answers to the event. */
-  handles(event: string): boolean;
-  /** Runs the handler of a request. */
-  handle(connection: Connection, request: RequestContext): Promise<unknown>;
-  /** Handles fresh credentials. Never rejects. */
-  authenticate(connection: Connection, frame: AuthenticateFrame): Promise<void>;
-  /** Handles a frame about a room. Never rejects. */
-  handleRoomFrame(connection: Connection, frame: RoomFrame): Promise<void>;
-  /** The connection has ended; called once. */
-  ended(connection: Connection, code: number, reason: string): void;
-}
 
 /** One peer that is connected to this node. */
 export class Connection implements TransportListener {
@@ -60,16 +43,22 @@ export class Connection implements TransportListener {
   readonly rooms = new Map<string, LocalRoom>();
   readonly outbox: Outbox;
   readonly requests: Requests;
+  /** What the server has asked its client. */
+  readonly clientRequests: ClientRequests;
+  /** Its replays of missed messages: one page at a time. */
+  readonly replays = new Turns();
   /** Rooms the server has put it into; its client's rights do not matter there. */
   readonly assignedRooms = new Set<string>();
   readonly #early: EarlyFrames;
-  readonly #inbox: Inbox;
+  readonly #dispatcher: FrameDispatcher<Connection>;
   #state: ConnectionState = 'awaiting-hello';
   #session: Session | undefined;
   #rightsVersion = 0;
   /** Whether admission has begun: by a `hello`, or without one where the handshake said enough. */
   #greeted = false;
   #hello: HelloFrame | undefined;
+  #clientKey: string | undefined;
+  #attempt: number | undefined;
   #wasOpen = false;
 
   constructor(
@@ -77,19 +66,21 @@ export class Connection implements TransportListener {
     readonly id: string,
     readonly handshake: Handshake,
     private readonly transport: Transport,
-    private readonly host: ConnectionHost,
+    private readonly host: ConnectionHost<Connection>,
   ) {
-    const { limits, observer } = host;
+    const { limits, observer, clock } = host;
     this.outbox = new Outbox(transport, limits.outboxBytes, () => {
       this.close(CloseCode.SlowConsumer, 'reads too slowly');
     });
-    this.requests = new Requests(this.outbox, observer, limits.streams, host.clock);
+    const { outbox } = this;
+    this.requests = new Requests({ outbox, observer, clock, limits });
+    this.clientRequests = new ClientRequests(outbox, observer, limits.clientRequests);
     const pressure = (full: boolean): void => {
       if (full) transport.pause();
       else transport.resume();
     };
     this.#early = new EarlyFrames(limits.preAuthInboxBytes, pressure);
-    this.#inbox = new Inbox(limits.inboxBytes, host.concurrency, pressure);
+    this.#dispatcher = new FrameDispatcher<Connection>(this, host, pressure);
   }
 
   /** Where it is in its life. */
@@ -110,6 +101,20 @@ export class Connection implements TransportListener {
   /** Who it is; `undefined` until the credentials were found good. */
   get user(): RealtimeUser | undefined {
     return this.#session?.user;
+  }
+
+  /**
+   * Names the client instance behind it: the same for a client that comes back, never the same for two
+   * users. Holds the client's key, which is nobody else's business.
+   */
+  get client(): string {
+    const userId = this.user?.id ?? '';
+    return `${String(userId.length)}:${userId}:${this.#clientKey ?? `@${this.id}`}`;
+  }
+
+  /** Which of its client's connections it is; `undefined` if the client does not say. */
+  get attempt(): number | undefined {
+    return this.#attempt;
   }
 
   /** Changes whenever an answer about its rights may have become wrong. */
@@ -210,7 +215,7 @@ export class Connection implements TransportListener {
     this.#wasOpen = true;
     announce();
     if (!this.isLive) return;
-    for (const wish of this.#hello?.rooms ?? []) this.#queueRoomFrame(subscribeWish(wish), 0);
+    for (const wish of this.#hello?.rooms ?? []) this.#dispatcher.queue(subscribeWish(wish), 0);
     this.#hello = undefined;
     this.#replayEarly();
   }
@@ -226,7 +231,7 @@ export class Connection implements TransportListener {
   #route(frame: ClientFrame<Payload>, bytes: number): void {
     if (!this.#greeted) this.#receiveHello(frame);
     else if (this.#state === 'awaiting-hello') this.#early.push(frame, bytes);
-    else this.#receive(frame, bytes);
+    else this.#dispatcher.receive(frame, bytes);
   }
 
   #receiveHello(frame: ClientFrame<Payload>): void {
@@ -236,6 +241,8 @@ export class Connection implements TransportListener {
     }
     this.#greeted = true;
     this.#hello = frame;
+    this.#clientKey = frame.clientKey;
+    this.#attempt = frame.attempt;
     void this.host.admit(this, frame);
   }
 
@@ -245,55 +252,15 @@ export class Connection implements TransportListener {
     }
   }
 
-  #receive(frame: ClientFrame<Payload>, bytes: number): void {
-    switch (frame.type) {
-      case 'hello':
-        this.close(CloseCode.BadFrame, 'expected no second hello');
-        return;
-      case 'ping':
-        this.outbox.send({ ...frame, type: 'pong' });
-        return;
-      case 'cancel':
-        this.requests.cancel(frame.id);
-        return;
-      case 'authenticate':
-        void this.host.authenticate(this, frame);
-        return;
-      case 'request':
-        this.#receiveRequest(frame, bytes);
-        return;
-      default:
-        this.#queueRoomFrame(frame, bytes);
-    }
-  }
-
-  #receiveRequest(frame: ClientFrame<Payload> & { type: 'request' }, bytes: number): void {
-    const { id, event } = frame;
-    if (this.#state === 'draining') {
-      this.outbox.refuse(ErrorCode.Unavailable, 'the server is shutting down', id);
-      return;
-    }
-    if (!this.host.handles(event)) {
-      this.outbox.refuse(ErrorCode.UnknownEvent, 'no handler answers to this event', id);
-      return;
-    }
-    const run = this.requests.accept(frame, (request) => this.host.handle(this, request));
-    if (run !== undefined) this.#inbox.push({ bytes, exclusive: false, run });
-  }
-
-  #queueRoomFrame(frame: RoomFrame, bytes: number): void {
-    const run = (): Promise<void> => this.host.handleRoomFrame(this, frame);
-    this.#inbox.push({ bytes, exclusive: true, run });
-  }
-
   #end(code: number, reason: string): void {
     // A transport may report the end from within its own `close`.
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#early.take();
-    this.#inbox.clear();
+    this.#dispatcher.clear();
     this.outbox.close();
     this.requests.close();
+    this.clientRequests.close();
     this.host.ended(this, code, reason);
   }
 }

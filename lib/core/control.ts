@@ -1,17 +1,19 @@
 import type { Connection } from './connection.js';
+import type { Fence } from './fence.js';
 import type { Hub } from './hub.js';
-import type { ControlCommand, Publication } from './ports.js';
-import { encodeMessage } from './rooms.js';
+import type { ControlCommand, Publication } from './ports/index.js';
+import { encodeMessage } from './room-message.js';
 import type { Sessions } from './sessions.js';
 
 /** What a node's commands act upon. */
 export interface Controlled {
   readonly hub: Hub;
   readonly sessions: Sessions;
+  readonly fence: Fence;
 }
 
 /** Carries out a command from the broker on this node's own connections. */
-export function obey(command: ControlCommand, { hub, sessions }: Controlled): void {
+export function obey(command: ControlCommand, { hub, sessions, fence }: Controlled): void {
   switch (command.kind) {
     case 'to-user':
       send(hub.ofUser(command.userId), command.publication);
@@ -29,6 +31,9 @@ export function obey(command: ControlCommand, { hub, sessions }: Controlled): vo
       for (const connection of find(hub, command.target)) {
         connection.close(command.code, command.reason);
       }
+      return;
+    case 'replace':
+      fence.replace(command);
   }
 }
 

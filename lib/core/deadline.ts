@@ -1,4 +1,4 @@
-import type { Clock } from './ports.js';
+import type { Clock } from './ports/index.js';
 
 /**
  * Rejects with `late()` if the work is not done in time. The work itself goes on; what it still

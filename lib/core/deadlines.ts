@@ -1,4 +1,4 @@
-import type { Clock } from './ports.js';
+import type { Clock } from './ports/index.js';
 
 /** How exact a deadline is kept, in milliseconds: a callback comes at most this much late, never early. */
 const GRAIN_MS = 100;

@@ -1,10 +1,15 @@
 export type { ConnectionHooks } from './admission.js';
+export type { ClientQuestion } from './client-questions.js';
 export { Connection, type ConnectionState } from './connection.js';
+export type { RequestHandler } from './connection-host.js';
 export { withDeadline } from './deadline.js';
 export { RealtimeError, type RealtimeErrorOptions } from './errors.js';
-export { DEFAULT_LIMITS, type CoreLimits } from './limits.js';
-export { RealtimeNode, type Application, type NodeDependencies, type Outgoing } from './node.js';
-export type * from './ports.js';
+export { readHistory } from './history-answer.js';
+export { DEFAULT_HISTORY, DEFAULT_LIMITS, type CoreLimits } from './limits.js';
+export { RealtimeNode } from './node.js';
+export type { Application, NodeDependencies, Outgoing } from './node-dependencies.js';
+export type * from './ports/index.js';
+export { MAX_PRESENCE_INFO_BYTES } from './presence-info.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './sessions.js';
 export { RequestContext } from './request-context.js';
 export { isAsyncIterable, StreamSource, type StreamSink } from './stream.js';

@@ -1,4 +1,5 @@
 import { DEFAULT_MAX_FRAME_BYTES } from '../protocol/index.js';
+import type { HistoryPolicy } from './ports/index.js';
 
 /** Limits of one node, each on by default. What each stops stands beside it. */
 export interface CoreLimits {
@@ -27,10 +28,33 @@ export interface CoreLimits {
   readonly outboxBytes: number;
   /** Rooms a connection may be in. Default 100. Stops one peer from making the node index without bound. */
   readonly rooms: number;
+  /**
+   * Missed messages that are replayed to a client that comes back to a room. Default 10 000; who missed
+   * more is told so (`limit`). Stops a peer from having the node read and send without bound.
+   */
+  readonly replayMessages: number;
   /** Connections a user may have on this node. Default 100. The newest is refused with 4429. */
   readonly connectionsPerUser: number;
   /** Streams of a connection that may be open at once. Default 100. Stops one peer from opening sources without bound. */
   readonly streams: number;
+  /**
+   * Bytes of a stream's items that may wait because its client takes them more slowly than a source
+   * that cannot wait makes them (an Observable). Default 256 KiB; a single larger item may wait alone.
+   * Beyond it the stream ends with `stream-overflow`. All streams of a connection together are bounded
+   * by `outboxBytes`. Stops a peer that gives no credit from filling memory.
+   */
+  readonly streamBufferBytes: number;
+  /**
+   * Requests of the server that a client may have to answer at once, a connection. Default 100; one
+   * more is refused with `rate-limited`. Stops a silent client from collecting them.
+   */
+  readonly clientRequests: number;
+  /**
+   * Handlers marked `@Idempotent()` that may run at once for a user on this node, those whose connection
+   * has ended included. Default 1 000; one more is refused with `rate-limited`. Stops a client that
+   * asks, leaves and comes back from starting handlers without bound.
+   */
+  readonly idempotentRuns: number;
   /** Milliseconds from the handshake to a valid `hello`. Default 10 000. Stops idle strangers. */
   readonly helloTimeoutMs: number;
   /** Milliseconds the verifier and the connect hooks may take. Default 5 000. */
@@ -44,8 +68,19 @@ export const DEFAULT_LIMITS: CoreLimits = {
   preAuthInboxBytes: 65_536,
   outboxBytes: 1_048_576,
   rooms: 100,
+  replayMessages: 10_000,
   connectionsPerUser: 100,
   streams: 100,
+  streamBufferBytes: 262_144,
+  clientRequests: 100,
+  idempotentRuns: 1_000,
   helloTimeoutMs: 10_000,
   admissionTimeoutMs: 5_000,
+};
+
+/** What is kept of a room that says nothing else: enough for a phone that changes from Wi-Fi to mobile. */
+export const DEFAULT_HISTORY: HistoryPolicy = {
+  size: 1_000,
+  ttlMs: 300_000,
+  bytes: 1_048_576,
 };

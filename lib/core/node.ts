@@ -1,93 +1,66 @@
-import {
-  CloseCode,
-  type AuthenticateFrame,
-  type HelloFrame,
-  type Position,
-} from '../protocol/index.js';
-import { Admission, type ConnectionHooks } from './admission.js';
-import { Connection, type ConnectionHost } from './connection.js';
+import { CloseCode, type AuthenticateFrame, type HelloFrame } from '../protocol/index.js';
+import { Admission } from './admission.js';
+import { ClientQuestions, type ClientQuestion } from './client-questions.js';
+import type { ConnectionHost, RequestHandler } from './connection-host.js';
+import { Connection } from './connection.js';
 import { obey } from './control.js';
 import { Deadlines } from './deadlines.js';
+import { Fence } from './fence.js';
+import { sayGoodbye } from './goodbye.js';
 import { Hub } from './hub.js';
+import { IdempotentRequests } from './idempotent-requests.js';
 import type { CoreLimits } from './limits.js';
+import type { NodeDependencies, Outgoing } from './node-dependencies.js';
 import type {
-  Broker,
+  ClientReply,
   Clock,
   Handshake,
+  NodeAnswer,
+  NodeQuestion,
   Observer,
   Publication,
   PublishReceipt,
-  Random,
+  RequestTarget,
   RevocationRule,
-  RoomDirectory,
   Session,
-  TokenVerifier,
   Transport,
   TransportListener,
-} from './ports.js';
+} from './ports/index.js';
+import { PresenceTracker } from './presence.js';
 import type { RequestContext } from './request-context.js';
-import { encodeMessage, Rooms } from './rooms.js';
-import { Sessions, type SessionOptions } from './sessions.js';
-import { Subscriptions } from './subscriptions.js';
 import type { RoomFrame } from './room-frame.js';
-
-/** The application, as a node sees it. */
-export interface Application extends ConnectionHooks {
-  /** Whether a handler answers to the event. */
-  handles(event: string): boolean;
-  /** Runs the handler of a request; see `Handle` for what it may give. */
-  handle(connection: Connection, request: RequestContext): Promise<unknown>;
-  /** A connection that was let in has ended. Called once; nothing waits for it but the shutdown. */
-  disconnected(connection: Connection, code: number, reason: string): void;
-}
-
-/** Everything a node is made of. */
-export interface NodeDependencies {
-  readonly application: Application;
-  readonly broker: Broker;
-  readonly verifier: TokenVerifier;
-  readonly directory: RoomDirectory;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly observer: Observer;
-  readonly limits: CoreLimits;
-  readonly sessions: SessionOptions;
-  readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number };
-  /** Handlers that may run at once, a connection. At least 1. */
-  readonly concurrency: number;
-}
-
-/** What is put into a room, or sent to somebody. */
-export interface Outgoing {
-  readonly event: string;
-  /** JSON text; absent: no payload. */
-  readonly payload: string | undefined;
-  /** Connections that do not get it live, by id. */
-  readonly except?: readonly string[];
-}
-
-/** What the return of one client adds to the time over which all spread theirs, in milliseconds. */
-const RETURN_MS = 2;
+import { encodeMessage } from './room-message.js';
+import { Rooms } from './rooms.js';
+import { Sessions } from './sessions.js';
+import { Subscriptions } from './subscriptions.js';
 
 /** One server process: its connections, its rooms, and the way to the other nodes. */
-export class RealtimeNode implements ConnectionHost {
+export class RealtimeNode implements ConnectionHost<Connection> {
   readonly hub = new Hub();
   readonly rooms: Rooms;
   readonly sessions: Sessions;
+  readonly fence: Fence;
+  readonly #presence: PresenceTracker;
   readonly #subscriptions: Subscriptions;
   readonly #admission: Admission;
+  readonly #idempotent: IdempotentRequests;
+  readonly #questions: ClientQuestions;
   readonly #helloDeadlines: Deadlines<Connection>;
 
   constructor(private readonly deps: NodeDependencies) {
-    const { broker, observer, limits, directory, application } = deps;
-    this.rooms = new Rooms(broker, observer);
-    this.#subscriptions = new Subscriptions(
-      this.rooms,
-      directory,
-      (room, event, payload) => this.publish(room, { event, payload }),
-      limits,
-      observer,
-    );
+    const { limits, application } = deps;
+    this.rooms = new Rooms(deps);
+    this.fence = new Fence({ ...deps, hub: this.hub });
+    this.#presence = new PresenceTracker(deps);
+    this.#questions = new ClientQuestions({ ...deps, hub: this.hub, rooms: this.rooms });
+    const runsPerUser = limits.idempotentRuns;
+    this.#idempotent = new IdempotentRequests({ ...deps, runsPerUser });
+    this.#subscriptions = new Subscriptions({
+      ...deps,
+      rooms: this.rooms,
+      presence: this.#presence,
+      publish: (room, message) => this.publish(room, message),
+    });
     this.sessions = new Sessions({
       ...deps,
       hub: this.hub,
@@ -99,6 +72,7 @@ export class RealtimeNode implements ConnectionHost {
       ...deps,
       sessions: this.sessions,
       hub: this.hub,
+      fence: this.fence,
       hooks: application,
       timeoutMs: limits.admissionTimeoutMs,
       connectionsPerUser: limits.connectionsPerUser,
@@ -125,17 +99,27 @@ export class RealtimeNode implements ConnectionHost {
     return this.deps.concurrency;
   }
 
-  /** Connects the node to the broker. */
-  start(): Promise<void> {
-    return this.deps.broker.start({
+  /** Connects the node to the others. */
+  async start(): Promise<void> {
+    const { broker } = this.deps;
+    const listening = broker.start({
       message: (room, publication) => {
         this.rooms.deliver(room, publication);
       },
       command: (command) => {
         obey(command, this);
       },
-      answer: ({ userId }) => this.sessions.ofUser(userId),
+      answer: (question) => this.#answer(question),
     });
+    await Promise.all([listening, this.#presence.start()]);
+  }
+
+  /**
+   * Ends presence and its store, after the connections have ended. Who was in a room by one that broke,
+   * or was asked to go elsewhere, stays there until the lease of this node is over.
+   */
+  close(): Promise<void> {
+    return this.#presence.close();
   }
 
   /** Takes a new peer. The listener is to be fed with what comes from it, from its first byte on. */
@@ -149,11 +133,14 @@ export class RealtimeNode implements ConnectionHost {
   }
 
   /** Puts a message into a room, for every subscriber on every node. */
-  publish(room: string, outgoing: Outgoing): Promise<PublishReceipt & { id: string }> {
-    const publication = this.#publication(outgoing);
-    return this.deps.broker
-      .publish(room, publication)
-      .then((receipt) => ({ ...receipt, id: publication.id }));
+  publish(room: string, outgoing: Outgoing): Promise<PublishReceipt> {
+    const { broker, directory, history } = this.deps;
+    const kept = outgoing.volatile === true ? 'volatile' : directory.find(room)?.history;
+    const { operation } = outgoing;
+    return broker.publish(room, this.#publication(outgoing), {
+      history: kept ?? history,
+      ...(operation === undefined ? {} : { operation }),
+    });
   }
 
   /** Sends to every connection of a user, on every node. */
@@ -190,7 +177,16 @@ export class RealtimeNode implements ConnectionHost {
   /** The sessions of a user, on every node. */
   async sessionsOf(userId: string): Promise<Session[]> {
     const answers = await this.deps.broker.ask({ kind: 'sessions', userId });
-    return answers.flat();
+    return answers.flatMap((answer) => (answer.kind === 'sessions' ? answer.sessions : []));
+  }
+
+  /**
+   * Asks clients, wherever they are, and resolves in time whoever is silent.
+   *
+   * @throws RealtimeError `cancelled` when the question's signal aborts, `unavailable` without broker.
+   */
+  request(target: RequestTarget, question: ClientQuestion): Promise<ClientReply[]> {
+    return this.#questions.ask(target, question);
   }
 
   /** Asks the room classes again what a user may, on every node. */
@@ -202,20 +198,24 @@ export class RealtimeNode implements ConnectionHost {
   async join(connection: Connection, room: string): Promise<void> {
     connection.assignedRooms.add(room);
     if (connection.rooms.has(room)) return;
-    await this.rooms.join(connection, room, (position: Position) => {
-      // Taken out again while the broker was asked: the last intent counts.
-      if (!connection.assignedRooms.has(room)) return false;
-      // Another join was quicker; the client knows.
-      if (connection.rooms.has(room)) return true;
-      connection.outbox.send({ type: 'subscribed', room, ...position });
-      return true;
-    });
+    const admitted = await this.rooms.join(connection, room, ({ position }) => ({
+      admit: () => {
+        // Taken out again while the broker was asked: the last intent counts. Another join may have
+        // been quicker; then the client knows.
+        if (!connection.assignedRooms.has(room) || connection.rooms.has(room)) return false;
+        connection.outbox.send({ type: 'subscribed', room, ...position });
+        return true;
+      },
+    }));
+    if (!admitted) return;
+    this.#presence.enter(connection, room, this.deps.directory.find(room)?.presence);
   }
 
   /** Takes a connection out of a room by the server's will; the client is told by `unsubscribed`. */
   leave(connection: Connection, room: string, reason?: string): void {
     connection.assignedRooms.delete(room);
     if (!this.rooms.leave(connection, room)) return;
+    this.#presence.leave(connection, room);
     connection.outbox.send({
       type: 'unsubscribed',
       room,
@@ -231,23 +231,8 @@ export class RealtimeNode implements ConnectionHost {
    */
   async drain(drainMs: number, spreadMs: number): Promise<void> {
     const connections = [...this.hub.connections];
-    let cancel: () => void = () => undefined;
-    const late = new Promise<void>((resolve) => {
-      cancel = this.deps.clock.after(drainMs, resolve);
-    });
-    const windowMs = Math.min(spreadMs, 1_000 + connections.length * RETURN_MS);
-    for (const connection of connections) {
-      if (connection.state === 'open') {
-        connection.outbox.send({ type: 'going-away', afterMs: 0, windowMs });
-      } else {
-        // Let in now, it would begin what nobody waits for.
-        connection.close(CloseCode.GoingAway, 'going away');
-      }
-    }
-    const answered = Promise.all(connections.map((connection) => connection.drain()));
-    await Promise.race([answered, late]);
-    cancel();
-    for (const connection of connections) connection.close(CloseCode.GoingAway, 'going away');
+    const { clock } = this.deps;
+    await sayGoodbye(connections, { clock, drainMs, spreadMs }, this.#idempotent.idle());
   }
 
   // ConnectionHost: what a connection delegates to.
@@ -258,12 +243,18 @@ export class RealtimeNode implements ConnectionHost {
     if (connection.state === 'open') this.#helloDeadlines.delete(connection);
   }
 
-  handles(event: string): boolean {
-    return this.deps.application.handles(event);
+  handler(event: string): RequestHandler | undefined {
+    return this.deps.application.handler(event);
   }
 
-  handle(connection: Connection, request: RequestContext): Promise<unknown> {
-    return this.deps.application.handle(connection, request);
+  handle(connection: Connection, context: RequestContext): Promise<unknown> {
+    const { application } = this.deps;
+    const handle = (): Promise<unknown> => application.handle(connection, context);
+    if (!context.isIdempotent) return handle();
+    // With the event: a client that counts from 1 again must not get the reply to something else.
+    const operation = { client: connection.client, id: `${context.event}:${context.id}` };
+    const userId = connection.user?.id ?? '';
+    return this.#idempotent.answer({ operation, userId, context, handle });
   }
 
   handleRoomFrame(connection: Connection, frame: RoomFrame): Promise<void> {
@@ -278,10 +269,18 @@ export class RealtimeNode implements ConnectionHost {
     this.sessions.end(connection);
     this.#helloDeadlines.delete(connection);
     this.rooms.leaveAll(connection);
+    this.#presence.end(connection, code);
     this.hub.delete(connection);
     if (connection.wasOpen) {
       this.deps.application.disconnected(connection, code, reason);
     }
+  }
+
+  async #answer(question: NodeQuestion): Promise<NodeAnswer> {
+    if (question.kind === 'request') {
+      return { kind: 'request', replies: await this.#questions.answer(question) };
+    }
+    return { kind: 'sessions', sessions: this.sessions.ofUser(question.userId) };
   }
 
   #publication({ event, payload, except }: Outgoing): Publication {

@@ -1,16 +1,12 @@
 import {
   encodeServerFrame,
   type ConnectedFrame,
+  type EncodedServerFrame,
   type ErrorCode,
-  type EncodedPayload,
-  type ServerFrame,
 } from '../protocol/index.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
-import type { Transport } from './ports.js';
-
-/** A frame whose payload, if any, is already JSON text. */
-export type OutgoingFrame = ServerFrame<EncodedPayload>;
+import type { Transport } from './ports/index.js';
 
 /**
  * What goes to one peer, bounded in bytes. Frames that are sent before the connection is open (by a
@@ -41,7 +37,7 @@ export class Outbox {
   }
 
   /** Encodes and sends one frame. */
-  send(frame: OutgoingFrame): void {
+  send(frame: EncodedServerFrame): void {
     const text = encodeServerFrame(frame);
     this.sendEncoded(text, text.length);
   }
@@ -61,10 +57,39 @@ export class Outbox {
     else this.#hold(message, bytes);
   }
 
-  /** `undefined` while there is room; otherwise a promise that settles when the peer has caught up or is gone. */
-  ready(): Promise<void> | undefined {
-    if (this.#closed || this.transport.bufferedBytes < this.limitBytes / 2) return undefined;
+  /** Whether a message of this size can be sent without closing the connection. */
+  takes(bytes: number): boolean {
+    const waiting = this.transport.bufferedBytes;
+    return this.#closed || waiting === 0 || waiting + bytes <= this.limitBytes;
+  }
+
+  /**
+   * The same for what can wait: whether half of the bound stays free beside it, for what cannot.
+   *
+   * @param bytes its size. Default 0: whether less than half of the bound waits.
+   */
+  hasRoom(bytes = 0): boolean {
+    return this.takes(bytes + this.limitBytes / 2);
+  }
+
+  /** `undefined` while it has room; otherwise a promise that settles when the peer has caught up or is gone. */
+  ready(bytes?: number): Promise<void> | undefined {
+    if (this.hasRoom(bytes)) return undefined;
     return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  /** Settles when it has room, or is closed. */
+  async untilRoom(bytes: number): Promise<void> {
+    for (let full = this.ready(bytes); full !== undefined; full = this.ready(bytes)) await full;
+  }
+
+  /** Sends a frame that can wait. Settles when it was sent, or never will be. */
+  async sendPatiently(frame: EncodedServerFrame): Promise<void> {
+    const text = encodeServerFrame(frame);
+    for (let full = this.ready(text.length); full !== undefined; full = this.ready(text.length)) {
+      await full;
+    }
+    this.sendEncoded(text, text.length);
   }
 
   /** The peer has taken everything. */
@@ -83,9 +108,8 @@ export class Outbox {
 
   #transmit(message: string | Uint8Array, bytes: number): void {
     if (this.#closed) return;
-    const waiting = this.transport.bufferedBytes;
-    if (waiting > 0 && waiting + bytes > this.limitBytes) this.#overflow();
-    else this.transport.send(message);
+    if (this.takes(bytes)) this.transport.send(message);
+    else this.#overflow();
   }
 
   #hold(message: string | Uint8Array, bytes: number): void {

@@ -1,23 +1,37 @@
 import { ErrorCode, Payload, type RequestFrame } from '../protocol/index.js';
+import { Credit } from './credit.js';
+import { EncodedReply } from './encoded-reply.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
+import type { CoreLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
-import type { Clock, Observer } from './ports.js';
+import type { Clock, Observer } from './ports/index.js';
 import { RequestContext } from './request-context.js';
+import { RequestStream, StreamCommons } from './request-stream.js';
 import { StreamSource } from './stream.js';
 import { TurnShare } from './turn-share.js';
 
 /**
  * Runs what answers a request.
  *
- * Resolves to the answer's value (`undefined` acknowledges), or to a {@link StreamSource}; rejects
- * with a {@link RealtimeError} to refuse with its code, with anything else to answer `internal`.
+ * Resolves to the answer's value (`undefined` acknowledges), to an {@link EncodedReply}, or to a
+ * {@link StreamSource}; rejects with a {@link RealtimeError} to refuse with its code, with anything
+ * else to answer `internal`.
  */
 export type Handle = (request: RequestContext) => Promise<unknown>;
+
+/** What requests are answered with, and within which bounds. */
+export interface RequestsSetup {
+  readonly outbox: Outbox;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly limits: Pick<CoreLimits, 'streams' | 'streamBufferBytes' | 'outboxBytes'>;
+}
 
 /** A request without its final answer. */
 interface Unanswered {
   readonly context: RequestContext;
+  readonly credit: Credit;
   stop?: () => void;
 }
 
@@ -30,15 +44,13 @@ export class Requests {
   #streams = 0;
   #idle: (() => void)[] = [];
   readonly #share: TurnShare;
+  readonly #commons: StreamCommons;
 
-  /** @param maxStreams most streams that may be open at once. */
-  constructor(
-    private readonly outbox: Outbox,
-    private readonly observer: Observer,
-    private readonly maxStreams: number,
-    clock: Clock,
-  ) {
+  constructor(private readonly setup: RequestsSetup) {
+    const { outbox, clock, limits } = setup;
     this.#share = new TurnShare(clock);
+    const { streamBufferBytes, outboxBytes } = limits;
+    this.#commons = new StreamCommons(outbox, this.#share, streamBufferBytes, outboxBytes);
   }
 
   /** Requests without their final answer. */
@@ -47,19 +59,25 @@ export class Requests {
   }
 
   /**
-   * Notes a request at its arrival, so that `cancel` finds it while it waits for its turn.
+   * Notes a request at its arrival, so that `cancel` and `credit` find it while it waits for its turn.
    *
+   * @param isIdempotent whether it goes on without its connection.
    * @returns what answers it when its turn has come; settles when the answer was sent or its stream
    * has begun, never rejects. `undefined` if the request was refused.
    */
-  accept(frame: RequestFrame<Payload>, handle: Handle): (() => Promise<void>) | undefined {
-    const { id, event, payload } = frame;
+  accept(
+    frame: RequestFrame<Payload>,
+    handle: Handle,
+    isIdempotent = false,
+  ): (() => Promise<void>) | undefined {
+    const { id, event, payload, credit } = frame;
     if (this.#unanswered.has(id)) {
       const message = 'request.id: expected one that is not in use';
       this.#sendError(id, new RealtimeError(ErrorCode.DuplicateId, message));
       return undefined;
     }
-    const request: Unanswered = { context: new RequestContext(id, event, payload?.value) };
+    const context = new RequestContext(id, event, payload?.value, isIdempotent);
+    const request: Unanswered = { context, credit: new Credit(credit) };
     this.#unanswered.set(id, request);
     return () => this.#answer(request, handle);
   }
@@ -68,20 +86,28 @@ export class Requests {
   cancel(id: string): void {
     const request = this.#unanswered.get(id);
     if (request === undefined) {
-      this.observer.ignored('cancel-of-unknown-id');
+      this.setup.observer.ignored('cancel-of-unknown-id');
       return;
     }
     this.#fail(request, new RealtimeError(ErrorCode.Cancelled, 'cancelled by the client'));
     request.context.cancel();
   }
 
-  /** Stops everything without answering: nobody is there to read it. */
+  /** The client takes that many more items of a request's stream. */
+  credit(id: string, items: number): void {
+    const request = this.#unanswered.get(id);
+    // The stream may have ended while the credit was on its way.
+    if (request === undefined) this.setup.observer.ignored('credit-for-unknown-id');
+    else request.credit.add(items);
+  }
+
+  /** Stops everything without answering: nobody is there to read it. Idempotent requests go on. */
   close(): void {
     const requests = [...this.#unanswered.values()];
     this.#unanswered.clear();
-    for (const { context, stop } of requests) {
-      context.cancel();
-      stop?.();
+    for (const request of requests) {
+      request.context.orphan();
+      stopStream(request);
     }
     this.#share.close();
     this.#settleIdle();
@@ -105,59 +131,46 @@ export class Requests {
   }
 
   #respond(request: Unanswered, value: unknown): void {
-    const payload = Payload.of(value);
+    const text = value instanceof EncodedReply ? value.text : Payload.of(value)?.text;
     if (!this.#finish(request)) return;
     const { id } = request.context;
-    this.outbox.send(payload ? { type: 'response', id, payload } : { type: 'response', id });
+    this.setup.outbox.send(
+      text === undefined ? { type: 'response', id } : { type: 'response', id, payload: { text } },
+    );
   }
 
   #stream(request: Unanswered, source: StreamSource): void {
-    if (!this.#isUnanswered(request)) return;
-    if (this.#streams >= this.maxStreams) {
-      const message = `expected at most ${String(this.maxStreams)} open streams`;
+    const { streams } = this.setup.limits;
+    const isWanted = this.#isUnanswered(request);
+    if (!isWanted || this.#streams >= streams) source.discard();
+    if (!isWanted) return;
+    if (this.#streams >= streams) {
+      const message = `expected at most ${String(streams)} open streams`;
       throw new RealtimeError(ErrorCode.RateLimited, message);
     }
-    const stopSource = source.start({
-      next: (item) => this.#next(request, item),
+    const { context, credit } = request;
+    const { id } = context;
+    const stream = new RequestStream(id, credit, this.#commons, {
       failed: (error) => {
         this.#fail(request, error);
       },
       completed: () => {
-        const { id } = request.context;
-        if (this.#finish(request)) this.outbox.send({ type: 'complete', id });
+        if (this.#finish(request)) this.setup.outbox.send({ type: 'complete', id });
       },
     });
-    // Counted only now: a source that throws at its start was none.
     this.#streams += 1;
-    let stopped = false;
     request.stop = () => {
-      if (stopped) return;
-      stopped = true;
       this.#streams -= 1;
-      stopSource();
+      stream.stop();
     };
-    // The source may have ended while it was starting; then nobody will stop it later.
-    if (!this.#isUnanswered(request)) request.stop();
-  }
-
-  #next(request: Unanswered, item: unknown): Promise<void> | undefined {
-    if (!this.#isUnanswered(request)) return undefined;
-    const { id } = request.context;
-    try {
-      const payload = Payload.of(item);
-      this.outbox.send(payload ? { type: 'next', id, payload } : { type: 'next', id });
-    } catch (error) {
-      // A value that JSON cannot hold. Thrown into the source it might surface anywhere.
-      this.#fail(request, error);
-    }
-    return this.outbox.ready() ?? this.#share.take();
+    stream.start(source);
   }
 
   #fail(request: Unanswered, error: unknown): void {
     const known = error instanceof RealtimeError ? error : undefined;
     // Who was cancelled fails, by an AbortError most likely; nobody waits for that any more.
     const isExpected = request.context.isCancelled;
-    if (known === undefined && !isExpected) this.observer.failed('request handler', error);
+    if (known === undefined && !isExpected) this.setup.observer.failed('request handler', error);
     if (!this.#finish(request)) return;
     const told = known ?? new RealtimeError(ErrorCode.Internal, 'the handler failed');
     this.#sendError(request.context.id, told);
@@ -171,7 +184,7 @@ export class Requests {
   #finish(request: Unanswered): boolean {
     if (!this.#isUnanswered(request)) return false;
     this.#unanswered.delete(request.context.id);
-    request.stop?.();
+    stopStream(request);
     if (this.#unanswered.size === 0) this.#settleIdle();
     return true;
   }
@@ -183,6 +196,19 @@ export class Requests {
   }
 
   #sendError(id: string, error: RealtimeError): void {
-    this.outbox.send(errorFrame(error, id));
+    const { outbox, observer } = this.setup;
+    try {
+      outbox.send(errorFrame(error, id));
+    } catch (failure) {
+      // Details that JSON cannot hold: the request has its answer all the same.
+      observer.failed('the details of an error', failure);
+      outbox.send(errorFrame(new RealtimeError(error.code, error.message), id));
+    }
   }
+}
+
+function stopStream(request: Unanswered): void {
+  const { stop } = request;
+  delete request.stop;
+  stop?.();
 }

@@ -1,4 +1,4 @@
-import type { Clock, RevocationRule, Session } from './ports.js';
+import type { Clock, RevocationRule, Session } from './ports/index.js';
 
 /** Whether a rule names a session. A rule without any field names none. */
 export function revokes(rule: RevocationRule, session: Session): boolean {

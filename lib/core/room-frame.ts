@@ -1,5 +1,6 @@
 import type {
   HelloRoom,
+  HistoryFrame,
   Payload,
   PresenceFrame,
   PublishFrame,
@@ -11,14 +12,16 @@ import type {
 export type SubscribeWish = Omit<SubscribeFrame, 'id'> & { readonly id?: string };
 
 /** A frame about a room. */
-export type RoomFrame = SubscribeWish | UnsubscribeFrame | PresenceFrame | PublishFrame<Payload>;
+export type RoomFrame =
+  SubscribeWish | UnsubscribeFrame | PresenceFrame | HistoryFrame | PublishFrame<Payload>;
 
 /** The wish that a room of a `hello` stands for. Field by field: what else the peer put there stays out. */
-export function subscribeWish({ room, epoch, offset }: HelloRoom): SubscribeWish {
+export function subscribeWish({ room, epoch, offset, snapshot }: HelloRoom): SubscribeWish {
   return {
     type: 'subscribe',
     room,
     ...(epoch === undefined ? {} : { epoch }),
     ...(offset === undefined ? {} : { offset }),
+    ...(snapshot === undefined ? {} : { snapshot }),
   };
 }

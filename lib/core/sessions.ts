@@ -13,7 +13,7 @@ import type {
   RevocationRule,
   Session,
   TokenVerifier,
-} from './ports.js';
+} from './ports/index.js';
 import { Revocations, revokes } from './revocations.js';
 
 /** How sessions end. */

@@ -1,47 +1,64 @@
 import {
   ErrorCode,
+  type HistoryFrame,
   type Payload,
-  type Position,
-  type PresenceFrame,
   type PublishFrame,
   type UnsubscribeFrame,
 } from '../protocol/index.js';
 import type { Connection } from './connection.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
+import { answerHistory } from './history-answer.js';
 import type { CoreLimits } from './limits.js';
-import type { Observer, PublishReceipt, RealtimeUser, RoomDirectory, RoomRights } from './ports.js';
-import { presenceOf } from './presence.js';
-import { judge } from './recovery.js';
+import type { LocalRoom } from './local-room.js';
+import type {
+  Broker,
+  Observer,
+  Operation,
+  PublishReceipt,
+  RealtimeUser,
+  RoomDirectory,
+  RoomRights,
+} from './ports/index.js';
+import type { PresenceTracker } from './presence.js';
+import { entryFrame, isStale, planEntry, type EntryPlan } from './room-entry.js';
 import type { RoomFrame, SubscribeWish } from './room-frame.js';
 import type { Rooms } from './rooms.js';
 
 /** How often a right is asked for anew when it changes while it is being asked for. */
 const MAX_ASKS = 3;
 
-/** Puts a publication of a connection into a room. */
-export type Publish = (
-  room: string,
-  event: string,
-  payload: string | undefined,
-) => Promise<PublishReceipt>;
+/** A message of a client that its room's policy allows. */
+export interface AllowedPublish {
+  readonly event: string;
+  readonly payload: string | undefined;
+  readonly volatile: boolean;
+  /** Names it, if the client may repeat it. */
+  readonly operation: Operation | undefined;
+}
 
-/** What clients do with rooms: subscribe, unsubscribe, publish, each as far as the room's rights allow. */
+/** What subscriptions are made of. */
+export interface SubscriptionsDependencies {
+  readonly rooms: Rooms;
+  readonly presence: PresenceTracker;
+  readonly broker: Pick<Broker, 'history'>;
+  readonly directory: RoomDirectory;
+  readonly limits: CoreLimits;
+  readonly observer: Observer;
+  readonly publish: (room: string, message: AllowedPublish) => Promise<PublishReceipt>;
+}
+
+/** What clients do with rooms, each as far as the room's rights allow. */
 export class Subscriptions {
-  constructor(
-    private readonly rooms: Rooms,
-    private readonly directory: RoomDirectory,
-    private readonly publish: Publish,
-    private readonly limits: CoreLimits,
-    private readonly observer: Observer,
-  ) {}
+  constructor(private readonly deps: SubscriptionsDependencies) {}
 
   /** Handles one frame and answers it. Never rejects. */
   async handle(connection: Connection, frame: RoomFrame): Promise<void> {
     try {
       if (frame.type === 'subscribe') await this.#subscribe(connection, frame);
       else if (frame.type === 'unsubscribe') this.#unsubscribe(connection, frame);
-      else if (frame.type === 'presence') await this.#tellPresence(connection, frame);
+      else if (frame.type === 'presence') await this.#presence(connection, frame);
+      else if (frame.type === 'history') await this.#history(connection, frame);
       else await this.#publish(connection, frame);
     } catch (error) {
       this.#answerError(connection, frame, this.#known(frame.type, error));
@@ -49,52 +66,94 @@ export class Subscriptions {
   }
 
   async #subscribe(connection: Connection, wish: SubscribeWish): Promise<void> {
-    const { room } = wish;
+    const { id, room: name } = wish;
+    let refusal = forbidden();
     for (let asked = 0; asked < MAX_ASKS; asked += 1) {
       const version = connection.rightsVersion;
-      const { user, rights } = this.#rights(connection, room);
+      const { user, rights } = this.#rights(connection, name);
       if (!(await rights.canSubscribe(user))) throw forbidden();
-      if (!connection.rooms.has(room) && connection.rooms.size >= this.limits.rooms) {
-        const message = `expected at most ${String(this.limits.rooms)} rooms`;
-        throw new RealtimeError(ErrorCode.TooManyRooms, message);
-      }
-      const joined = await this.rooms.join(connection, room, (top) => {
-        if (connection.rightsVersion !== version) return false;
-        announce(connection, wish, top);
-        return true;
+      this.#checkCount(connection, name);
+      const joined = await this.deps.rooms.join(connection, name, async (room) => {
+        const plan = await this.#plan(room, wish, rights, user);
+        if (plan.snapshot !== undefined) await connection.outbox.untilRoom(plan.snapshot.length);
+        const admit = (): boolean => {
+          if (isStale(plan, room)) refusal = unavailable();
+          else if (connection.rightsVersion === version) {
+            connection.outbox.send({
+              ...entryFrame(room, plan),
+              ...(id === undefined ? {} : { id }),
+            });
+            return true;
+          }
+          return false;
+        };
+        return { ...plan, admit };
       });
+      if (joined) this.deps.presence.enter(connection, name, rights.presence);
       if (joined || !connection.isLive) return;
     }
-    throw forbidden();
+    throw refusal;
+  }
+
+  #checkCount(connection: Connection, room: string): void {
+    const { rooms: limit } = this.deps.limits;
+    if (connection.rooms.has(room) || connection.rooms.size < limit) return;
+    throw new RealtimeError(ErrorCode.TooManyRooms, `expected at most ${String(limit)} rooms`);
+  }
+
+  #plan(
+    room: LocalRoom,
+    wish: SubscribeWish,
+    rights: RoomRights,
+    user: RealtimeUser,
+  ): Promise<EntryPlan> {
+    const take = rights.snapshot?.bind(rights);
+    if (wish.snapshot === true && take === undefined) {
+      throw new RealtimeError(ErrorCode.Unsupported, 'the room offers no snapshot');
+    }
+    const snapshot = wish.snapshot === true && take !== undefined ? () => take(user) : undefined;
+    const { broker, limits } = this.deps;
+    return planEntry({ broker, maxReplay: limits.replayMessages, snapshot }, room, wish);
   }
 
   /** Asks again about every room the client chose, and takes it out of those it may no longer be in. */
   async reauthorize(connection: Connection): Promise<void> {
     const version = connection.changeRights();
     for (const room of [...connection.rooms.keys()]) {
+      if (this.deps.presence.isWatching(connection, room)) {
+        const maySee = await this.#isAllowed(connection, room, 'canSeePresence');
+        if (connection.rightsVersion !== version) return;
+        if (!maySee) this.deps.presence.forbid(connection, room);
+      }
       if (connection.assignedRooms.has(room)) continue;
-      const isAllowed = await this.#isAllowed(connection, room);
+      const isAllowed = await this.#isAllowed(connection, room, 'canSubscribe');
       // A later change asks again itself; what we have heard is older than its answer.
       if (connection.rightsVersion !== version) return;
-      if (isAllowed || !this.rooms.leave(connection, room)) continue;
+      if (isAllowed || !this.deps.rooms.leave(connection, room)) continue;
+      this.deps.presence.leave(connection, room);
       connection.outbox.send({ type: 'unsubscribed', room, reason: ErrorCode.Forbidden });
     }
   }
 
-  async #isAllowed(connection: Connection, room: string): Promise<boolean> {
+  async #isAllowed(
+    connection: Connection,
+    room: string,
+    right: 'canSubscribe' | 'canSeePresence',
+  ): Promise<boolean> {
     try {
       const { user, rights } = this.#rights(connection, room);
-      return await rights.canSubscribe(user);
+      return await rights[right](user);
     } catch (error) {
       // Fail closed: rights that cannot be found out are none.
-      if (!(error instanceof RealtimeError)) this.observer.failed('reauthorize', error);
+      if (!(error instanceof RealtimeError)) this.deps.observer.failed('reauthorize', error);
       return false;
     }
   }
 
   #unsubscribe(connection: Connection, { id, room }: UnsubscribeFrame): void {
     connection.assignedRooms.delete(room);
-    this.rooms.leave(connection, room);
+    this.deps.rooms.leave(connection, room);
+    this.deps.presence.leave(connection, room);
     connection.outbox.send({ type: 'unsubscribed', id, room });
   }
 
@@ -107,18 +166,30 @@ export class Subscriptions {
       const { code, message, details } = decision;
       throw new RealtimeError(code, message, details === undefined ? {} : { details });
     }
-    const { position, durability } = await this.publish(room, event, decision.payload);
+    const { payload, volatile = false } = decision;
+    const operation = id === undefined ? undefined : { client: connection.client, id };
+    const receipt = await this.deps.publish(room, { event, payload, volatile, operation });
     if (id === undefined) return;
+    const { position, durability } = receipt;
     connection.outbox.send({ type: 'published', id, ...position, durability });
   }
 
-  async #tellPresence(connection: Connection, { id, room }: PresenceFrame): Promise<void> {
-    const isAllowed = await this.#ask(connection, room, (rights, user) =>
-      rights.canSeePresence(user),
+  async #presence(connection: Connection, frame: RoomFrame & { type: 'presence' }): Promise<void> {
+    const { room } = frame;
+    const policy = this.#rights(connection, room).rights.presence;
+    if (policy === undefined) {
+      throw new RealtimeError(ErrorCode.Unsupported, 'the room does not track presence');
+    }
+    const maySee = await this.#ask(connection, room, (rights, user) => rights.canSeePresence(user));
+    await this.deps.presence.handle(connection, { frame, policy, maySee });
+  }
+
+  async #history(connection: Connection, frame: HistoryFrame): Promise<void> {
+    const isAllowed = await this.#ask(connection, frame.room, (rights, user) =>
+      rights.canReadHistory(user),
     );
     if (!isAllowed) throw forbidden();
-    const state = presenceOf(this.rooms.get(room)?.members ?? []);
-    connection.outbox.send({ type: 'presence', id, room, ...state });
+    await connection.outbox.sendPatiently(await answerHistory(this.deps.broker, frame));
   }
 
   /** An answer about rights that no change of them has overtaken. */
@@ -137,7 +208,7 @@ export class Subscriptions {
   }
 
   #rights(connection: Connection, room: string): { user: RealtimeUser; rights: RoomRights } {
-    const rights = this.directory.find(room);
+    const rights = this.deps.directory.find(room);
     if (rights === undefined) {
       throw new RealtimeError(ErrorCode.UnknownRoom, 'no room class declares this room');
     }
@@ -152,7 +223,7 @@ export class Subscriptions {
 
   #known(what: string, error: unknown): RealtimeError {
     if (error instanceof RealtimeError) return error;
-    this.observer.failed(what, error);
+    this.deps.observer.failed(what, error);
     return new RealtimeError(ErrorCode.Internal, `the ${what} failed`);
   }
 
@@ -170,15 +241,6 @@ function forbidden(): RealtimeError {
   return new RealtimeError(ErrorCode.Forbidden, 'the room does not allow this');
 }
 
-/** Tells a client that it is in a room, and, if it gave a position, whether it missed anything. */
-function announce(connection: Connection, wish: SubscribeWish, top: Position): void {
-  const { id, room, epoch, offset } = wish;
-  const asked = epoch !== undefined || offset !== undefined;
-  connection.outbox.send({
-    type: 'subscribed',
-    ...(id === undefined ? {} : { id }),
-    room,
-    ...top,
-    ...(asked ? judge(wish, top) : {}),
-  });
+function unavailable(): RealtimeError {
+  return new RealtimeError(ErrorCode.Unavailable, 'the room begins anew');
 }

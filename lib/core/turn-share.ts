@@ -1,4 +1,4 @@
-import type { Clock } from './ports.js';
+import type { Clock } from './ports/index.js';
 
 /** Items that may go out before the rest of the process gets its turn. */
 const ITEMS_PER_TURN = 128;

@@ -31,9 +31,35 @@ export function assertCloseCode(code: number): void {
   throw new RealtimeError(ErrorCode.InvalidField, message);
 }
 
+/** Most milliseconds a timer can take; beyond, `setTimeout` fires at once. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** @throws RealtimeError `invalid-field` unless a timer can wait that long. */
+export function assertTimeout(timeoutMs: number): void {
+  if (Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMER_MS) return;
+  const rule = `an integer from 1 to ${String(MAX_TIMER_MS)}`;
+  throw new RealtimeError(
+    ErrorCode.InvalidField,
+    `timeoutMs: expected ${rule}, got ${String(timeoutMs)}`,
+  );
+}
+
 /** The JSON text of a payload; `undefined` for `undefined`. */
 export function payloadText(payload: unknown): string | undefined {
   return Payload.of(payload)?.text;
+}
+
+/**
+ * The JSON text of a value that has to be one.
+ *
+ * @throws TypeError for what JSON cannot hold: `undefined`, functions, symbols, cycles, BigInts.
+ */
+export function jsonText(value: unknown): string {
+  const text = payloadText(value);
+  if (text === undefined) {
+    throw new TypeError(`expected a value that JSON can hold, got ${typeof value}`);
+  }
+  return text;
 }
 
 /** Type and length: the value may have come from a client. */

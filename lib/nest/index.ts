@@ -4,17 +4,21 @@ export { TokenAuthGuard } from './auth/token-auth.guard.js';
 export type { TokenSourceOptions } from './auth/token-sources.js';
 export { RealtimeConnection } from './connection/realtime-connection.js';
 export { CurrentUser } from './decorators/current-user.decorator.js';
+export { Idempotent } from './decorators/idempotent.decorator.js';
 export { Public } from './decorators/public.decorator.js';
 export { RealtimeGateway } from './decorators/realtime-gateway.decorator.js';
 export { RequestSignal } from './decorators/request-signal.decorator.js';
 export type { OnRealtimeConnect } from './gateways/on-realtime-connect.interface.js';
+export type { HistoryOption } from './options/history-option.js';
 export { RealtimeOptionsError } from './options/option-rules.js';
 export type {
   RealtimeAuthOptions,
   RealtimeHandlerOptions,
   RealtimeLimits,
+  RealtimeMemoryOptions,
   RealtimeModuleOptions,
   RealtimeOptionsFactory,
+  RealtimeRoomsOptions,
   RealtimeShutdownOptions,
   ResolvedRealtimeOptions,
   VerifiedUser,
@@ -25,16 +29,27 @@ export {
   REALTIME_CLOCK,
   REALTIME_OBSERVER,
   REALTIME_OPTIONS,
+  REALTIME_PRESENCE_STORE,
   REALTIME_RANDOM,
+  REALTIME_REPLY_STORE,
   REALTIME_TOKEN_VERIFIER,
 } from './realtime.tokens.js';
 export { RealtimeRoom } from './rooms/realtime-room.decorator.js';
+export { ExactSnapshot } from './rooms/exact-snapshot.js';
 export type {
   EventSchema,
   RoomOptions,
-  RoomParams,
-  RoomPolicy,
-} from './rooms/room-policy.interface.js';
+  RoomPresenceOptions,
+} from './rooms/room-options.interface.js';
+export type {
+  AskedClient,
+  ClientAnswer,
+  ClientRefusal,
+  ClientRequestOptions,
+  RoomAnswers,
+} from './rooms/client-answers.js';
+export type { RoomParams, RoomPolicy } from './rooms/room-policy.interface.js';
+export type { RoomHistory, RoomHistoryOptions, RoomMessage } from './rooms/room-history.js';
 export {
   RoomService,
   type ConnectionRef,
@@ -42,4 +57,5 @@ export {
   type Published,
   type PublishOptions,
   type RoomMember,
+  type RoomPresenceState,
 } from './rooms/room.service.js';

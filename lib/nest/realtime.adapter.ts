@@ -4,6 +4,7 @@ import {
   Inject,
   Injectable,
   Logger,
+  type OnApplicationShutdown,
   type WebSocketAdapter,
   type WsMessageHandler,
 } from '@nestjs/common';
@@ -37,7 +38,7 @@ const HEADERLESS_PER_UPGRADE = 10;
  * `@WebSocketServer()` of our gateways is the {@link RoomService}.
  */
 @Injectable()
-export class RealtimeAdapter extends AbstractWsAdapter {
+export class RealtimeAdapter extends AbstractWsAdapter implements OnApplicationShutdown {
   readonly #hooks: HookContainment;
   readonly #server: WsServer;
   #router: UpgradeRouter | undefined;
@@ -130,12 +131,22 @@ export class RealtimeAdapter extends AbstractWsAdapter {
     await this.#hooks.idle();
   }
 
+  /**
+   * Nest closes the HTTP server only after this, and that takes until its last connection has ended.
+   * Upgrades that come meanwhile need an answer of ours, or the application would answer them as plain
+   * GET requests, with 404; and connections that never send headers need an end.
+   */
   override async dispose(): Promise<void> {
     await this.#server.close(this.options.shutdown.graceMs);
     await this.#hooks.idle();
+    this.#router?.retire();
+    await (this.#fallback as { dispose?(): Promise<void> } | undefined)?.dispose?.();
+  }
+
+  /** Leaves the HTTP server. It is closed by now, unless it is somebody else's to close. */
+  onApplicationShutdown(): void {
     this.#endWatch?.();
     this.#router?.detach();
-    await (this.#fallback as { dispose?(): Promise<void> } | undefined)?.dispose?.();
   }
 
   #isOurs(path: unknown): boolean {

@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
 
-import { RealtimeNode, type Broker } from '../core/index.js';
+import { RealtimeNode, type Broker, type ReplyStore } from '../core/index.js';
 import { NestUpgradeGate } from './auth/nest-upgrade-gate.js';
 import { SessionService } from './auth/session.service.js';
 import { TokenAuthGuard } from './auth/token-auth.guard.js';
@@ -28,7 +28,12 @@ import {
   OPTIONS_TYPE,
 } from './realtime.module-definition.js';
 import { realtimeProviders } from './realtime.providers.js';
-import { REALTIME_BROKER, REALTIME_OPTIONS, REALTIME_TOKEN_VERIFIER } from './realtime.tokens.js';
+import {
+  REALTIME_BROKER,
+  REALTIME_OPTIONS,
+  REALTIME_REPLY_STORE,
+  REALTIME_TOKEN_VERIFIER,
+} from './realtime.tokens.js';
 import { RoomRegistry } from './rooms/room-registry.js';
 import { RoomService } from './rooms/room.service.js';
 
@@ -72,6 +77,7 @@ export class RealtimeModule
     private readonly node: RealtimeNode,
     registry: ConnectionRegistry,
     @Inject(REALTIME_BROKER) private readonly broker: Broker,
+    @Inject(REALTIME_REPLY_STORE) private readonly replies: ReplyStore,
     @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
   ) {
     super();
@@ -114,6 +120,8 @@ export class RealtimeModule
 
   /** @internal */
   async onApplicationShutdown(): Promise<void> {
+    await this.node.close();
+    await this.replies.close();
     await this.broker.close();
   }
 }

@@ -6,10 +6,12 @@ import {
   type Broker,
   type Clock,
   type Observer,
+  type PresenceStore,
   type Random,
+  type ReplyStore,
   type TokenVerifier,
 } from '../core/index.js';
-import { MemoryBroker } from '../memory/index.js';
+import { MemoryBroker, MemoryPresenceStore, MemoryReplyStore, ReplyBook } from '../memory/index.js';
 import { SystemClock, SystemRandom } from '../transport/index.js';
 import { makeTokenVerifier } from './auth/make-token-verifier.js';
 import { RealtimeApplication } from './gateways/realtime-application.js';
@@ -25,7 +27,9 @@ import {
   REALTIME_CLOCK,
   REALTIME_OBSERVER,
   REALTIME_OPTIONS,
+  REALTIME_PRESENCE_STORE,
   REALTIME_RANDOM,
+  REALTIME_REPLY_STORE,
   REALTIME_TOKEN_VERIFIER,
 } from './realtime.tokens.js';
 import { RoomRegistry } from './rooms/room-registry.js';
@@ -42,8 +46,22 @@ export const realtimeProviders: Provider[] = [
   { provide: REALTIME_OBSERVER, useClass: NestObserver },
   {
     provide: REALTIME_BROKER,
-    useFactory: (clock: Clock, random: Random): Broker => new MemoryBroker(clock, random),
-    inject: [REALTIME_CLOCK, REALTIME_RANDOM],
+    useFactory: ({ memory }: ResolvedRealtimeOptions, clock: Clock, random: Random): Broker =>
+      new MemoryBroker(clock, random, memory),
+    inject: [REALTIME_OPTIONS, REALTIME_CLOCK, REALTIME_RANDOM],
+  },
+  {
+    provide: REALTIME_REPLY_STORE,
+    useFactory: ({ memory }: ResolvedRealtimeOptions, clock: Clock): ReplyStore => {
+      const { operations = {}, replies } = memory;
+      return new MemoryReplyStore(new ReplyBook(clock, { ...replies, operations }));
+    },
+    inject: [REALTIME_OPTIONS, REALTIME_CLOCK],
+  },
+  {
+    provide: REALTIME_PRESENCE_STORE,
+    useFactory: (clock: Clock): PresenceStore => new MemoryPresenceStore(clock),
+    inject: [REALTIME_CLOCK],
   },
   {
     provide: REALTIME_TOKEN_VERIFIER,
@@ -53,8 +71,10 @@ export const realtimeProviders: Provider[] = [
   {
     provide: RealtimeNode,
     useFactory: (
-      { limits, heartbeat, handlers, sessions }: ResolvedRealtimeOptions,
+      { limits, heartbeat, handlers, sessions, rooms }: ResolvedRealtimeOptions,
       broker: Broker,
+      replies: ReplyStore,
+      presence: PresenceStore,
       verifier: TokenVerifier,
       clock: Clock,
       random: Random,
@@ -66,8 +86,11 @@ export const realtimeProviders: Provider[] = [
         limits,
         heartbeat,
         sessions,
+        history: rooms.history,
         concurrency: handlers.concurrency,
         broker,
+        replies,
+        presence,
         verifier,
         clock,
         random,
@@ -78,6 +101,8 @@ export const realtimeProviders: Provider[] = [
     inject: [
       REALTIME_OPTIONS,
       REALTIME_BROKER,
+      REALTIME_REPLY_STORE,
+      REALTIME_PRESENCE_STORE,
       REALTIME_TOKEN_VERIFIER,
       REALTIME_CLOCK,
       REALTIME_RANDOM,

@@ -4,6 +4,12 @@ export const REALTIME_OPTIONS = Symbol('REALTIME_OPTIONS');
 /** Injection token of the broker. Override it to carry messages by other means. */
 export const REALTIME_BROKER = Symbol('REALTIME_BROKER');
 
+/** Injection token of what remembers replies of `@Idempotent()` handlers. Override it to share them between nodes. */
+export const REALTIME_REPLY_STORE = Symbol('REALTIME_REPLY_STORE');
+
+/** Injection token of the presence store. Override it to share who is where by other means. */
+export const REALTIME_PRESENCE_STORE = Symbol('REALTIME_PRESENCE_STORE');
+
 /** Injection token of the token verifier. Override it in tests to let whoever you like in. */
 export const REALTIME_TOKEN_VERIFIER = Symbol('REALTIME_TOKEN_VERIFIER');
 

@@ -1,4 +1,3 @@
-import { ErrorCode } from './codes.js';
 import { badFrame, ProtocolError } from './protocol-error.js';
 import {
   describe,
@@ -24,12 +23,13 @@ export function checkFrame(
   const id = isId(candidate) ? candidate : undefined;
   const fields = rules.get(type);
   if (fields === undefined) {
-    return new ProtocolError(ErrorCode.UnknownType, 'type: expected a known type of frame', id);
+    return new ProtocolError('unknown-type', 'type: expected a known type of frame', id);
   }
   const broken = findBroken(fields, read);
   if (broken === undefined) return fields;
   const message = `${type}.${broken.name}: expected ${broken.expected}, got ${broken.came}`;
-  return new ProtocolError(ErrorCode.InvalidField, message, id);
+  const isUnanswerable = fields.some((field) => field.isUnanswerable);
+  return new ProtocolError('invalid-field', message, isUnanswerable ? undefined : id);
 }
 
 function isId(value: unknown): value is string {

@@ -45,6 +45,13 @@ export const ErrorCode = {
   UnknownRoom: 'unknown-room',
   /** The connection is in as many rooms as it may. */
   TooManyRooms: 'too-many-rooms',
+  /**
+   * The request was sent before on a connection that broke, and its handler may not run twice.
+   * Whether it took effect is unknown.
+   */
+  NotIdempotent: 'not-idempotent',
+  /** The client takes the items of a stream more slowly than a source that cannot wait makes them. */
+  StreamOverflow: 'stream-overflow',
   /** The connection is not in this room. */
   NotSubscribed: 'not-subscribed',
 } as const;
@@ -52,15 +59,16 @@ export const ErrorCode = {
 /** One of {@link ErrorCode}'s strings. */
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
-const RETRYABLE: ReadonlySet<string> = new Set<string>([
-  ErrorCode.RateLimited,
-  ErrorCode.Timeout,
-  ErrorCode.Unavailable,
-]);
+// Written out, here and below, so that a client's bundle does not carry the tables.
+const RETRYABLE: readonly string[] = [
+  'rate-limited',
+  'timeout',
+  'unavailable',
+] satisfies readonly ErrorCode[];
 
 /** Whether the same request may succeed later without being changed. Unknown codes are not retryable. */
 export function isRetryable(code: string): boolean {
-  return RETRYABLE.has(code);
+  return RETRYABLE.includes(code);
 }
 
 /**
@@ -112,11 +120,11 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 export type CloseAction = 'reconnect' | 'reconnect-now' | 'refresh' | 'stop';
 
 /** 44xx mirror the HTTP status with the same last two digits; these are the ones that do not mean `stop`. */
-const HTTP_MIRROR: ReadonlyMap<number, CloseAction> = new Map([
-  [CloseCode.Unauthorized, 'refresh'],
-  [CloseCode.HelloTimeout, 'reconnect'],
-  [CloseCode.TooManyRequests, 'reconnect'],
-]);
+const HTTP_MIRROR: Readonly<Record<number, CloseAction>> = {
+  4401: 'refresh',
+  4408: 'reconnect',
+  4429: 'reconnect',
+} satisfies Partial<Record<CloseCode, CloseAction>>;
 
 /**
  * What to do after a close with `code`, by range, so that codes of later versions work too:
@@ -133,5 +141,5 @@ export function closeAction(code: number): CloseAction {
   if (code < 4200) return 'reconnect';
   if (code < 4300) return 'refresh';
   if (code < 4400) return 'stop';
-  return HTTP_MIRROR.get(code) ?? 'stop';
+  return HTTP_MIRROR[code] ?? 'stop';
 }

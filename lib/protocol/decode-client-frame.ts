@@ -1,6 +1,6 @@
 import { checkFrame } from './check-frame.js';
 import { clientFrameRules } from './client-frame-rules.js';
-import type { ClientFrame } from './frames.js';
+import type { ClientFrame } from './client-frames.js';
 import { MAX_DEPTH } from './limits.js';
 import { Payload } from './payload.js';
 import { badFrame, ProtocolError } from './protocol-error.js';

@@ -1,5 +1,5 @@
 import { checkFrame } from './check-frame.js';
-import type { ServerFrame } from './frames.js';
+import type { ServerFrame } from './server-frames.js';
 import { badFrame, ProtocolError } from './protocol-error.js';
 import { parseJson } from './parse-json.js';
 import { serverFrameRules } from './server-frame-rules.js';

@@ -1,4 +1,5 @@
-import type { ClientFrame, ServerFrame } from './frames.js';
+import type { ClientFrame } from './client-frames.js';
+import type { HistoryPageFrame, ServerFrame } from './server-frames.js';
 
 /** The text of a frame for a server. */
 export function encodeClientFrame(frame: ClientFrame): string {
@@ -10,11 +11,34 @@ export interface EncodedPayload {
   readonly text: string;
 }
 
-/** The text of a frame for a client; a payload's text goes in as it is, not parsed, not serialised. */
-export function encodeServerFrame(frame: ServerFrame<EncodedPayload>): string {
-  // The assertion: most frames have no payload, and plain JavaScript may say `payload: undefined`.
-  const { payload, ...envelope } = frame as typeof frame & { payload?: EncodedPayload | undefined };
-  if (payload === undefined) return JSON.stringify(envelope);
+/** A page of history whose messages are already JSON texts. */
+export type EncodedHistoryPage = HistoryPageFrame<EncodedPayload>;
+
+/** A frame for a client whose application values are already JSON texts. */
+export type EncodedServerFrame =
+  Exclude<ServerFrame<EncodedPayload>, HistoryPageFrame> | EncodedHistoryPage;
+
+/** What holds application values: goes in as the text it is, not parsed, not serialised. */
+interface Spliced {
+  readonly payload?: EncodedPayload | undefined;
+  readonly snapshot?: EncodedPayload | undefined;
+  readonly messages?: readonly EncodedPayload[];
+}
+
+/** The text of a frame for a client. */
+export function encodeServerFrame(frame: EncodedServerFrame): string {
+  // The intersection: most frames have none of them, and plain JavaScript may say `payload: undefined`.
+  const { payload, snapshot, messages, ...envelope } = frame as EncodedServerFrame & Spliced;
+  const text = JSON.stringify(envelope);
+  if (payload === undefined && snapshot === undefined && messages === undefined) return text;
   // The envelope always has at least its type, so the comma is right.
-  return `${JSON.stringify(envelope).slice(0, -1)},"payload":${payload.text}}`;
+  let spliced = text.slice(0, -1);
+  if (messages !== undefined) spliced += `,"messages":[${messages.map(textOf).join()}]`;
+  if (snapshot !== undefined) spliced += `,"snapshot":${snapshot.text}`;
+  if (payload !== undefined) spliced += `,"payload":${payload.text}`;
+  return `${spliced}}`;
+}
+
+function textOf({ text }: EncodedPayload): string {
+  return text;
 }

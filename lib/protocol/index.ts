@@ -1,8 +1,14 @@
 export * from './codes.js';
 export { decodeClientFrame } from './decode-client-frame.js';
 export { decodeServerFrame } from './decode-server-frame.js';
-export { encodeClientFrame, encodeServerFrame, type EncodedPayload } from './encode.js';
-export type * from './frames.js';
+export {
+  encodeClientFrame,
+  encodeServerFrame,
+  type EncodedPayload,
+  type EncodedServerFrame,
+} from './encode.js';
+export type * from './client-frames.js';
+export type * from './server-frames.js';
 export * from './limits.js';
 export { Payload } from './payload.js';
 export * from './position.js';

@@ -3,7 +3,7 @@
  * changes what a conforming peer may send. What a deployment may tune is in the module's options.
  */
 
-/** Longest `id` of a frame, in UTF-16 code units. Stops a peer from making the server keep large keys. */
+/** Longest `id` of a frame, and longest `epoch`, in UTF-16 code units. Stops a peer from making the server keep large keys. */
 export const MAX_ID_LENGTH = 64;
 
 /** Longest `event` name, in UTF-16 code units. */
@@ -21,8 +21,23 @@ export const MAX_CLIENT_KEY_LENGTH = 64;
 /** Most rooms one `hello` may carry. A deployment's limit of rooms a connection applies as well. */
 export const MAX_HELLO_ROOMS = 1_000;
 
-/** Most members that one answer about a room's presence lists. */
+/** Most members that a frame about a room's presence lists. In a room with more, only their number is told. */
 export const MAX_PRESENCE_MEMBERS = 1_000;
+
+/** Most bytes of JSON that a member of a room may tell of one connection as its `info`. */
+export const MAX_PRESENCE_INFO_BYTES = 1_024;
+
+/** Most messages of a page of history. */
+export const MAX_HISTORY_PAGE = 100;
+
+/** Most items of a stream that one `credit` grants, or the `credit` of a request. */
+export const MAX_CREDIT = 10_000;
+
+/** Longest `code` of a client's refusal, in UTF-16 code units. */
+export const MAX_CODE_LENGTH = 64;
+
+/** Longest `message` of a client's refusal, in UTF-16 code units. */
+export const MAX_MESSAGE_LENGTH = 1_024;
 
 /**
  * Deepest nesting of arrays and objects in a frame, the frame's own object included.

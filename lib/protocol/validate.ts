@@ -14,6 +14,8 @@ export interface FieldRule {
   readonly name: string;
   readonly required: boolean;
   readonly check: Check;
+  /** See {@link unanswerableId}. Absent: false. */
+  readonly isUnanswerable?: boolean;
 }
 
 /** Rules of all frames of one direction, by type. A Map: `constructor` is no known type. */
@@ -38,6 +40,12 @@ export function text(maxLength: number): Check {
       : expected;
 }
 
+/** A string of at most `maxLength` UTF-16 code units, perhaps empty. */
+export function shortText(maxLength: number): Check {
+  const expected = `a string of at most ${String(maxLength)} characters`;
+  return (value) => (typeof value === 'string' && value.length <= maxLength ? undefined : expected);
+}
+
 export const id = text(MAX_ID_LENGTH);
 export const event = text(MAX_EVENT_LENGTH);
 export const anything: Check = () => undefined;
@@ -52,6 +60,21 @@ export const count: Check = (value) =>
 /** Offsets that cannot be are answered by a verdict (`recovered: false`), not by an error. */
 export const anyNumber: Check = (value) => (typeof value === 'number' ? undefined : 'a number');
 
+/** An integer of a range. */
+export function integer(min: number, max: number): Check {
+  const expected = `an integer from ${String(min)} to ${String(max)}`;
+  return (value) =>
+    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max
+      ? undefined
+      : expected;
+}
+
+/** One of these words. */
+export function oneOf(...words: readonly string[]): Check {
+  const expected = `one of ${words.join(', ')}`;
+  return (value) => (typeof value === 'string' && words.includes(value) ? undefined : expected);
+}
+
 /** An object whose fields obey the rules. */
 export function record(rules: readonly FieldRule[]): Check {
   return (value) => {
@@ -61,9 +84,9 @@ export function record(rules: readonly FieldRule[]): Check {
   };
 }
 
-/** An array of at most `maxLength` items that obey the check. */
-export function list(item: Check, maxLength: number): Check {
-  const expected = `an array of at most ${String(maxLength)}`;
+/** An array of items that obey the check, at most `maxLength` of them if that is given. */
+export function list(item: Check, maxLength = Infinity): Check {
+  const expected = maxLength === Infinity ? 'an array' : `an array of at most ${String(maxLength)}`;
   return (value) => {
     if (!Array.isArray(value) || value.length > maxLength) return expected;
     for (const element of value) {
@@ -102,3 +125,8 @@ export function findBroken(
 export const must = (name: string, check: Check): FieldRule => ({ name, required: true, check });
 /** A field that may be absent. */
 export const may = (name: string, check: Check): FieldRule => ({ name, required: false, check });
+/**
+ * The id of a frame that neither asks nor answers the client under it: an error about the frame may
+ * not carry it, because it would be taken for the answer to something else.
+ */
+export const unanswerableId: FieldRule = { ...must('id', id), isUnanswerable: true };

@@ -1,11 +1,12 @@
 import type { MessageInfo, Room, RoomLifecycle } from '../client/index.js';
 
 /** Handlers of a room: its own events by their reserved names, messages by event name. */
-export type RoomHandlers<Events = Record<string, unknown>> = {
+export type RoomHandlers<Events = Record<string, unknown>, Snapshot = unknown> = {
   readonly [K in Exclude<keyof Events & string, keyof RoomLifecycle>]?:
     ((payload: Events[K], message: MessageInfo) => unknown) | undefined;
 } & {
-  readonly [K in keyof RoomLifecycle]?: ((...args: RoomLifecycle[K]) => unknown) | undefined;
+  readonly [K in keyof RoomLifecycle]?:
+    ((...args: RoomLifecycle<Snapshot>[K]) => unknown) | undefined;
 };
 
 /** Handlers whose types were checked where they were given. */
@@ -31,7 +32,9 @@ export function bindRoom(
   current: () => AnyHandlers,
 ): () => void {
   // The room tells its reserved names from messages by itself, so one kind of registration does.
-  const offs = names.map((name) =>
+  // `reset` first: a subscription that did not ask for the state would have to be asked for again.
+  const sorted = [...names].sort((a, b) => Number(b === 'reset') - Number(a === 'reset'));
+  const offs = sorted.map((name) =>
     room.on(name, (...args: unknown[]) => {
       const handler = current()[name] as ((...all: unknown[]) => unknown) | undefined;
       return handler?.(...args);

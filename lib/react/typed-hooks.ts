@@ -6,6 +6,7 @@ import type {
   RoomEvents,
   RoomName,
   RoomPublishes,
+  RoomSnapshot,
 } from '../client/index.js';
 import type { RoomHandlers } from './bind-room.js';
 import { RealtimeProvider, type RealtimeProviderProps } from './context.js';
@@ -23,8 +24,8 @@ export interface RealtimeHooks<C extends Contract> {
   /** `useRoom` with the contract's rooms and events. */
   readonly useRoom: <N extends RoomName<C>>(
     name: N | null | undefined,
-    handlers?: RoomHandlers<RoomEvents<C, N>>,
-  ) => RoomView<Room<RoomEvents<C, N>, RoomPublishes<C, N>>>;
+    handlers?: RoomHandlers<RoomEvents<C, N>, RoomSnapshot<C, N>>,
+  ) => RoomView<Room<RoomEvents<C, N>, RoomPublishes<C, N>, RoomSnapshot<C, N>>>;
 }
 
 /**

@@ -19,6 +19,7 @@ export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: B
 export class UpgradeRouter {
   readonly #adopted: UpgradeListener[] = [];
   readonly #listener: UpgradeListener;
+  #isRetired = false;
 
   constructor(
     private readonly server: Server,
@@ -43,6 +44,15 @@ export class UpgradeRouter {
     return result;
   }
 
+  /**
+   * For a server that is about to close: whoever was adopted is gone and is asked no more. What nobody
+   * else wants is ours from now on, so that it is refused as ours is.
+   */
+  retire(): void {
+    this.#isRetired = true;
+    this.#adopted.length = 0;
+  }
+
   /** Leaves the server as it was found. */
   detach(): void {
     this.server.off('upgrade', this.#listener);
@@ -62,6 +72,10 @@ export class UpgradeRouter {
     }
     for (const listener of this.#adopted) listener.call(this.server, request, socket, head);
     if (this.#adopted.length > 0 || this.#hasOthers()) return;
+    if (this.#isRetired) {
+      this.ours(request, socket, head);
+      return;
+    }
     socket.on('error', () => undefined);
     refuseUpgrade(socket, { status: 404, code: 'not-found', message: 'nothing to upgrade here' });
   }

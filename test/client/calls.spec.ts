@@ -89,21 +89,10 @@ describe('requests', () => {
     expect(failure).toMatchObject({ code: 'send-buffer-full' });
   });
 
-  it('fails what was sent when the connection breaks, and keeps what was not', async () => {
-    const world = await connectedWorld();
-    const sent = outcome(world.client.request('sent'));
-    world.socket.drop();
-    expect(await sent).toMatchObject({ code: 'connection-lost', retryable: false });
-    const waiting = world.client.request('waiting');
-    await world.reconnect();
-    expect(world.socket.frames('request').map(({ event }) => event)).toEqual(['waiting']);
-    world.socket.receive({ type: 'response', id: world.socket.last('request').id, payload: 1 });
-    expect(await waiting).toBe(1);
-  });
-
   it('never uses an id twice and ignores answers to ids that it does not know', async () => {
     const world = await connectedWorld();
     void outcome(world.client.request('a'));
+    world.socket.receive({ type: 'response', id: '1' });
     world.socket.drop();
     await world.reconnect();
     void outcome(world.client.request('a'));
@@ -198,6 +187,13 @@ describe('publishing', () => {
       durability: 'memory',
     });
     expect(await receipt).toEqual({ epoch: 'e1', offset: 7, durability: 'memory' });
+  });
+
+  it('resolves without a position for a message that is not stored', async () => {
+    const world = await connectedWorld();
+    const receipt = world.client.room('chat/general').publish('typing');
+    world.socket.receive({ type: 'published', id: '1', durability: 'none' });
+    expect(await receipt).toEqual({ durability: 'none' });
   });
 
   it('rejects with the refusal', async () => {

@@ -25,6 +25,10 @@ async function drain(items: AsyncIterable<unknown>): Promise<void> {
   for await (const item of items) if (item === 'enough') return;
 }
 
+/** Members of the room in a state or a change. */
+const members = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({ userId: `u${String(n)}`, connections: [] }));
+
 const userSteps: fc.Arbitrary<Step> = fc.constantFrom<Step[]>(
   ({ client }, settled) => {
     note(settled, client.connect());
@@ -46,6 +50,30 @@ const userSteps: fc.Arbitrary<Step> = fc.constantFrom<Step[]>(
   },
   ({ client }) => {
     client.room(NAME).on('chat.message', () => undefined);
+  },
+  ({ client }) => {
+    client.room(NAME).on('reset', () => undefined);
+  },
+  ({ client }) => {
+    const off = client.room(NAME).presence.watch(() => undefined);
+    client.room(NAME).on('unsubscribed', off);
+  },
+  ({ client }, settled) => {
+    note(settled, client.room(NAME).presence.update({ n: 1 }));
+  },
+  ({ client }, settled) => {
+    note(settled, client.room(NAME).history({ limit: 1 }));
+  },
+  ({ client }) => {
+    try {
+      client.handle('ask', (_payload, { signal }) => {
+        return new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+      });
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'duplicate-handler' });
+    }
   },
 );
 
@@ -77,7 +105,14 @@ const serverSteps: fc.Arbitrary<Step> = fc.oneof(
       receive({ type: 'complete', id: String(n) }),
       receive({ type: 'subscribed', id: String(n), room: NAME, epoch: 'e1', offset: n }),
       receive({ type: 'subscribed', room: NAME, epoch: 'e1', offset: n }),
+      receive({ type: 'subscribed', room: NAME, epoch: 'e1', offset: n, snapshot: n }),
+      receive({ type: 'gap', room: NAME, epoch: 'e1', offset: n, reason: 'evicted' }),
+      receive({ type: 'presence', id: String(n), room: NAME, total: n, members: members(n) }),
+      receive({ type: 'presence-change', room: NAME, total: n, joined: members(n) }),
+      receive({ type: 'request', id: String(n), event: 'ask' }),
+      receive({ type: 'cancel', id: String(n) }),
       receive({ type: 'unsubscribed', room: NAME, reason: 'unavailable' }),
+      receive({ type: 'unsubscribed', room: NAME, reason: 'unsupported' }),
       receive({
         type: 'error',
         id: String(n),
@@ -117,49 +152,6 @@ describe('whatever happens, a client', () => {
           expect(world.reported).toEqual([]);
         },
       ),
-      { numRuns: 300 },
-    );
-  });
-
-  it('never delivers an offset of an epoch twice or out of order, nor over a hole it did not tell', async () => {
-    const frames = fc.array(
-      fc.oneof(
-        fc
-          .tuple(fc.integer({ min: 1, max: 8 }), fc.constantFrom('e1', 'e2'))
-          .map(([n, epoch]) => message(n, epoch)),
-        fc
-          .integer({ min: 0, max: 8 })
-          .map((offset) => ({ type: 'position', room: NAME, epoch: 'e1', offset }) as const),
-        fc
-          .integer({ min: 0, max: 8 })
-          .map(
-            (offset) =>
-              ({ type: 'gap', room: NAME, epoch: 'e1', offset, reason: 'evicted' }) as const,
-          ),
-      ),
-      { maxLength: 30 },
-    );
-    await fc.assert(
-      fc.asyncProperty(frames, async (all) => {
-        const world = new World();
-        const room = world.client.room(NAME);
-        let place = { epoch: 'e1', offset: 0 };
-        room.on('gap', ({ position }) => {
-          place = position;
-        });
-        room.on('chat.message', (_payload, { position }) => {
-          expect(position).toEqual({ epoch: place.epoch, offset: place.offset + 1 });
-          place = position ?? place;
-        });
-        await world.accept();
-        world.socket.receive({ type: 'subscribed', room: NAME, epoch: 'e1', offset: 0 });
-        for (const frame of all) {
-          world.socket.receive(frame);
-          if (frame.type === 'position') place = room.position ?? place;
-          expect(room.position).toEqual(place);
-        }
-        expect(world.reported).toEqual([]);
-      }),
       { numRuns: 300 },
     );
   });

@@ -31,10 +31,23 @@ describe('opening', () => {
       {
         type: 'hello',
         clientKey: '0123456789abcdef0123456789abcdef',
+        attempt: 1,
         rooms: [{ room: 'chat/general' }],
         token: 'token-ada',
       },
     ]);
+  });
+
+  it('counts its attempts, so that the server knows the newest connection', async () => {
+    const world = await connectedWorld();
+    const attempts = [world.socket.last('hello').attempt];
+    for (let n = 0; n < 2; n += 1) {
+      world.socket.drop();
+      await world.reconnect();
+      attempts.push(world.socket.last('hello').attempt);
+    }
+    expect(attempts).toEqual([...new Set(attempts)].sort((a, b) => Number(a) - Number(b)));
+    expect(attempts).not.toContain(undefined);
   });
 
   it('leaves the token out when there is none or an empty one', async () => {

@@ -33,8 +33,9 @@ describe('the runtime', () => {
   });
 
   it('has a clock that rises and a chance between 0 and 1', () => {
-    const { now, random } = runtimeEnvironment();
+    const { now, date, random } = runtimeEnvironment();
     expect(now()).toBeLessThanOrEqual(now());
+    expect(date()).toBeGreaterThan(now());
     expect(random()).toBeGreaterThanOrEqual(0);
     expect(random()).toBeLessThan(1);
   });

@@ -15,7 +15,7 @@ describe('a room across connections', () => {
     world.socket.receive(subscribed(6, { recovered: true, replayed: 2 }));
     expect(room.position?.offset).toBe(4);
     for (const offset of [5, 6, 7]) world.socket.receive(message(offset));
-    expect(log).toEqual(['subscribing', 'subscribed true', 5, 6, 7]);
+    expect(log).toEqual(['subscribing', 'subscribed true', 'recovered 4+2', 5, 6, 7]);
     expect(world.socket.frames('subscribe')).toHaveLength(0);
   });
 
@@ -40,13 +40,24 @@ describe('a room across connections', () => {
     expect(room.position).toEqual({ epoch: verdict.epoch, offset: verdict.offset });
   });
 
+  it('is where the stream goes on when it says that it is subscribed', async () => {
+    const { world, room } = await subscribedRoom();
+    const positions: unknown[] = [];
+    room.on('subscribed', ({ position }) => positions.push(position, room.position));
+    world.socket.drop();
+    await world.reconnect();
+    world.socket.receive(subscribed(6, { recovered: false, reason: 'evicted' }));
+    const position = { epoch: 'e1', offset: 6 };
+    expect(positions).toEqual([position, position]);
+  });
+
   it('needs no verdict when the room has not moved', async () => {
     const { world, log } = await subscribedRoom();
     log.length = 0;
     world.socket.drop();
     await world.reconnect();
     world.socket.receive(subscribed(3));
-    expect(log).toEqual(['subscribing', 'subscribed undefined']);
+    expect(log).toEqual(['subscribing', 'subscribed undefined', 'recovered 3+0']);
   });
 
   it('asks after connected for what was wanted since the hello, and takes back what was not', async () => {

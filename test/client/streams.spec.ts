@@ -76,7 +76,34 @@ describe('streams', () => {
     expect((await waiting).map(({ value }) => value as unknown)).toEqual([1, 2, undefined]);
   });
 
-  it('cancels and fails when more than 1,000 items wait to be read', async () => {
+  it('gives the server as much credit as it reads, when half of it was used', async () => {
+    const world = await connectedWorld();
+    const iterator = world.client.stream('count', {}, { credit: 4 })[Symbol.asyncIterator]();
+    expect(world.socket.last('request')).toMatchObject({ event: 'count', credit: 4 });
+    for (let n = 0; n < 4; n += 1) world.socket.receive({ type: 'next', id: '1', payload: n });
+    expect(world.socket.frames('credit')).toEqual([]);
+    await iterator.next();
+    expect(world.socket.frames('credit')).toEqual([]);
+    await iterator.next();
+    expect(world.socket.frames('credit')).toEqual([{ type: 'credit', id: '1', count: 2 }]);
+    await iterator.next();
+    world.socket.receive({ type: 'complete', id: '1' });
+    await iterator.next();
+    expect(world.socket.frames('credit')).toHaveLength(1);
+  });
+
+  it('asks for 64 items unless told otherwise, and gives no credit to what has ended', async () => {
+    const world = await connectedWorld();
+    const iterator = world.client.stream('count')[Symbol.asyncIterator]();
+    expect(world.socket.last('request').credit).toBe(64);
+    for (let n = 0; n < 64; n += 1) world.socket.receive({ type: 'next', id: '1', payload: n });
+    world.socket.drop();
+    for (let n = 0; n < 64; n += 1) await iterator.next();
+    await world.reconnect();
+    expect(world.socket.frames('credit')).toEqual([]);
+  });
+
+  it('cancels and fails when a server that knows no credit sends 1,000 items ahead', async () => {
     const world = await connectedWorld();
     const iterator = world.client.stream('flood')[Symbol.asyncIterator]();
     for (let n = 0; n <= 1_000; n += 1) world.socket.receive({ type: 'next', id: '1', payload: n });

@@ -1,4 +1,4 @@
-/** The contract of `Clock` (lib/core/ports.ts), to be run over every implementation. */
+/** The contract of `Clock` (lib/core/ports), to be run over every implementation. */
 import { expect } from '@jest/globals';
 
 import type { Clock } from '../../lib/core/index.js';

@@ -3,7 +3,13 @@ import 'reflect-metadata';
 import { DiscoveryModule } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 
-import { REALTIME_OBSERVER, RealtimeRoom, type RoomPolicy } from '../../lib/index.js';
+import {
+  REALTIME_OBSERVER,
+  REALTIME_OPTIONS,
+  RealtimeRoom,
+  type RoomPolicy,
+} from '../../lib/index.js';
+import { resolveOptions } from '../../lib/nest/options/resolve-options.js';
 import { RoomRegistry } from '../../lib/nest/rooms/room-registry.js';
 import { RecordingObserver } from '../support/fakes.js';
 import { roomRightsChecks, type RightsWorld } from './room-rights.suite.js';
@@ -21,6 +27,7 @@ async function make(): Promise<RightsWorld> {
   class OpenRooms implements RoomPolicy {
     canSubscribe = say;
     canSeePresence = say;
+    canReadHistory = say;
     canPublish = say;
   }
 
@@ -30,6 +37,7 @@ async function make(): Promise<RightsWorld> {
       OpenRooms,
       RoomRegistry,
       { provide: REALTIME_OBSERVER, useClass: RecordingObserver },
+      { provide: REALTIME_OPTIONS, useValue: resolveOptions({}) },
     ],
   }).compile();
   const directory = module.get(RoomRegistry);

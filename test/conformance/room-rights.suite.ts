@@ -17,21 +17,26 @@ async function ask({ directory }: RightsWorld): Promise<boolean[]> {
   const rights = directory.find('open');
   if (rights === undefined) throw new Error('expected the room to be declared');
   const decision = await rights.decidePublish(ada, 'said', undefined);
-  return [await rights.canSubscribe(ada), await rights.canSeePresence(ada), decision.allowed];
+  return [
+    await rights.canSubscribe(ada),
+    await rights.canSeePresence(ada),
+    await rights.canReadHistory(ada),
+    decision.allowed,
+  ];
 }
 
 export const roomRightsChecks: readonly Check<RightsWorld>[] = [
   check('P1', 'answers for the moment of the call, not for an earlier one', async (world) => {
-    expect(await ask(world)).toEqual([true, true, true]);
+    expect(await ask(world)).toEqual([true, true, true, true]);
     world.answer(false);
-    expect(await ask(world)).toEqual([false, false, false]);
+    expect(await ask(world)).toEqual([false, false, false, false]);
     world.answer(true);
-    expect(await ask(world)).toEqual([true, true, true]);
+    expect(await ask(world)).toEqual([true, true, true, true]);
   }),
 
   check('P2', 'takes a failure for a no', async (world) => {
     world.answer(new Error('no database'));
-    expect(await ask(world)).toEqual([false, false, false]);
+    expect(await ask(world)).toEqual([false, false, false, false]);
   }),
 
   check('P3', 'finds nothing for a room that nobody declares', async ({ directory }) => {

@@ -1,4 +1,4 @@
-/** The contract of `TokenVerifier` (lib/core/ports.ts), to be run over every implementation. */
+/** The contract of `TokenVerifier` (lib/core/ports), to be run over every implementation. */
 import { expect } from '@jest/globals';
 
 import type { TokenVerifier } from '../../lib/core/index.js';

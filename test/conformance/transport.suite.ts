@@ -1,4 +1,4 @@
-/** The contract of `Transport` and its listener (lib/core/ports.ts), to be run over every implementation. */
+/** The contract of `Transport` and its listener (lib/core/ports), to be run over every implementation. */
 import { expect } from '@jest/globals';
 
 import type { Transport } from '../../lib/core/index.js';

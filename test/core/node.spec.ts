@@ -144,7 +144,12 @@ describe('a node', () => {
     for (const { link } of peers) link.breakOff();
     await turn();
     const { hub, rooms } = world.node;
-    expect([hub.size, hub.userCount, rooms.size, world.clock.waiting]).toEqual([0, 0, 0, 0]);
+    expect([hub.size, hub.userCount, rooms.size]).toEqual([0, 0, 0]);
+    // Who was in a room may come back: one timer for all of them, and nothing after the grace.
+    expect([(await world.presence.read('r', 0)).total, world.clock.waiting]).toEqual([50, 1]);
+    world.clock.advance(10_100);
+    await turn();
+    expect([(await world.presence.read('r', 0)).total, world.clock.waiting]).toEqual([0, 0]);
   });
 });
 

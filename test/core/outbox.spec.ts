@@ -84,14 +84,68 @@ describe('outbox', () => {
     expect(overflows()).toBe(1);
   });
 
-  it('is ready while less than half of its bound waits', () => {
+  it('is ready while half of its bound is free beside what waits and what is to come', () => {
     const { link, outbox } = opened(100);
-    expect(outbox.ready()).toBeUndefined();
+    expect([outbox.ready(), outbox.ready(50), outbox.hasRoom(50)]).toEqual([
+      undefined,
+      undefined,
+      true,
+    ]);
     link.stopReading();
-    outbox.sendEncoded('x'.repeat(49), 49);
+    outbox.sendEncoded('x'.repeat(30), 30);
+    expect([outbox.hasRoom(), outbox.hasRoom(20), outbox.hasRoom(21)]).toEqual([true, true, false]);
+    expect(outbox.ready(20)).toBeUndefined();
+    expect(outbox.ready(21)).toBeInstanceOf(Promise);
+    outbox.sendEncoded('x'.repeat(20), 20);
     expect(outbox.ready()).toBeUndefined();
     outbox.sendEncoded('x', 1);
     expect(outbox.ready()).toBeInstanceOf(Promise);
+  });
+
+  it('is ready for anything when nothing waits, as it sends a single larger frame', () => {
+    const { outbox, overflows } = opened(100);
+    expect([outbox.ready(5_000), outbox.takes(5_000)]).toEqual([undefined, true]);
+    outbox.sendEncoded('x'.repeat(5_000), 5_000);
+    expect(overflows()).toBe(0);
+  });
+
+  it('sends a frame that can wait when there is room, and not before', async () => {
+    const { link, outbox, overflows } = opened(100);
+    link.attach({
+      message: () => undefined,
+      drained: () => {
+        outbox.drained();
+      },
+      silent: () => undefined,
+      closed: () => undefined,
+    });
+    link.stopReading();
+    outbox.sendEncoded('x'.repeat(80), 80);
+    let sent = 0;
+    const pongs = ['1', '2', '3'].map((id) =>
+      outbox.sendPatiently({ type: 'pong', id }).then(() => (sent += 1)),
+    );
+    const room = outbox.untilRoom(10).then(() => (sent += 1));
+    await turn();
+    expect([sent, overflows(), link.bufferedBytes]).toEqual([0, 0, 80]);
+    link.startReading();
+    await Promise.all([...pongs, room]);
+    expect(link.received.slice(1)).toEqual(
+      ['1', '2', '3'].map((id) => JSON.stringify({ type: 'pong', id })),
+    );
+  });
+
+  it('asks again after each wait whether there is room', async () => {
+    const { link, outbox } = opened(100);
+    link.stopReading();
+    outbox.sendEncoded('x'.repeat(80), 80);
+    let isThere = false;
+    const room = outbox.untilRoom(10).then(() => (isThere = true));
+    outbox.drained();
+    await turn();
+    expect(isThere).toBe(false);
+    outbox.close();
+    await room;
   });
 
   it('lets everyone go who waits when the peer has caught up', async () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
-import { judge } from '../../lib/core/recovery.js';
+import type { HistoryPage } from '../../lib/core/index.js';
+import { judge, positionOf, whyNot } from '../../lib/core/recovery.js';
+import { publication } from '../support/fakes.js';
 
 const top = { epoch: 'e1', offset: 5 };
 
@@ -19,51 +21,99 @@ const claim = fc.record(
   { requiredKeys: [] },
 );
 
-describe('recovery', () => {
+const LIMIT = 10;
+const lost = (reason: string): object => ({ recovered: false, reason });
+
+/** A page read forwards; `held` are the offsets that are in it. */
+function page(offset: number, held: readonly number[], epoch = 'e1'): HistoryPage {
+  const messages = held.map((one) => ({
+    ...publication('m'),
+    position: { epoch, offset: one },
+  }));
+  return { top: { epoch, offset }, oldest: held[0] ?? offset + 1, messages };
+}
+
+describe('judging what a client claims', () => {
   it('finds nothing missed exactly at the top, also when the room is empty (R-08, R-09)', () => {
-    expect(judge(top, top)).toEqual({ recovered: true, replayed: 0 });
+    expect(judge(top, top, LIMIT)).toEqual({ recovered: true, replayed: 0 });
     const empty = { epoch: 'e1', offset: 0 };
-    expect(judge(empty, empty)).toEqual({ recovered: true, replayed: 0 });
+    expect(judge(empty, empty, LIMIT)).toEqual({ recovered: true, replayed: 0 });
+    expect(judge({ epoch: 'e1', offset: -0 }, empty, LIMIT)).toMatchObject({ recovered: true });
   });
 
-  it('says evicted where something was missed that no history holds', () => {
-    expect(judge({ epoch: 'e1', offset: 4 }, top)).toEqual({ recovered: false, reason: 'evicted' });
-    expect(judge({ epoch: 'e1', offset: 0 }, top)).toEqual({ recovered: false, reason: 'evicted' });
+  it('leaves it to history where something was missed', () => {
+    for (const offset of [0, 4]) {
+      expect(judge({ epoch: 'e1', offset }, top, LIMIT)).toEqual({ epoch: 'e1', offset });
+    }
+  });
+
+  it('leaves it to history where another node may have been ahead', () => {
+    const ahead = { epoch: 'e1', offset: 6 };
+    expect(judge(ahead, top, LIMIT)).toEqual(ahead);
+    expect(judge(ahead, top, 0)).toEqual(ahead);
+  });
+
+  it('says limit where more was missed than is replayed', () => {
+    const far = { epoch: 'e1', offset: 100 };
+    expect(judge({ epoch: 'e1', offset: 90 }, far, LIMIT)).toEqual({ epoch: 'e1', offset: 90 });
+    expect(judge({ epoch: 'e1', offset: 89 }, far, LIMIT)).toEqual(lost('limit'));
+    expect(judge({ epoch: 'e1', offset: 100 }, far, 0)).toMatchObject({ recovered: true });
+    expect(judge({ epoch: 'e1', offset: 99 }, far, 0)).toEqual(lost('limit'));
   });
 
   it('says epoch-changed whatever the offset of another epoch', () => {
     for (const offset of [0, 5, 6, -1, NaN]) {
-      expect(judge({ epoch: 'e0', offset }, top)).toEqual({
-        recovered: false,
-        reason: 'epoch-changed',
-      });
+      expect(judge({ epoch: 'e0', offset }, top, LIMIT)).toEqual(lost('epoch-changed'));
     }
   });
 
   it('says position-unknown for half a position', () => {
     for (const claimed of [{}, { epoch: 'e1' }, { offset: 5 }]) {
-      expect(judge(claimed, top)).toEqual({ recovered: false, reason: 'position-unknown' });
+      expect(judge(claimed, top, LIMIT)).toEqual(lost('position-unknown'));
     }
   });
 
-  it.each([NaN, Infinity, -Infinity, -1, 0.5, 4.999, 6, 2 ** 53, 2 ** 53 + 2])(
+  it.each([NaN, Infinity, -Infinity, -1, 0.5, 4.999, 2 ** 53, 2 ** 53 + 2, 1e308])(
     'P-15 says position-unknown for the offset %p, which cannot be',
     (offset) => {
-      expect(judge({ epoch: 'e1', offset }, top)).toEqual({
-        recovered: false,
-        reason: 'position-unknown',
-      });
+      expect(judge({ epoch: 'e1', offset }, top, LIMIT)).toEqual(lost('position-unknown'));
+      expect(positionOf({ epoch: 'e1', offset })).toBeUndefined();
     },
   );
 
-  it('never says recovered unless the claim is the top', () => {
+  it('never says recovered unless the claim is the top, nor asks history for what cannot be', () => {
     fc.assert(
-      fc.property(claim, position, (claimed, present) => {
-        const { recovered } = judge(claimed, present);
+      fc.property(claim, position, fc.nat(10), (claimed, present, limit) => {
+        const verdict = judge(claimed, present, limit);
         const isTop = claimed.epoch === present.epoch && claimed.offset === present.offset;
-        expect(recovered).toBe(isTop);
+        if ('recovered' in verdict) expect(verdict.recovered).toBe(isTop);
+        else {
+          expect(positionOf(claimed)).toEqual(verdict);
+          expect(verdict.epoch).toBe(present.epoch);
+          expect(present.offset - verdict.offset).toBeLessThanOrEqual(limit);
+        }
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe('judging a page of history', () => {
+  const from = { epoch: 'e1', offset: 4 };
+
+  it('finds that it goes on where its first message is the next one, or nothing was missed', () => {
+    expect(whyNot(from, page(6, [5, 6]))).toBeUndefined();
+    expect(whyNot(from, page(4, []))).toBeUndefined();
+  });
+
+  it('says why it does not', () => {
+    expect(whyNot(from, page(6, [6]))).toBe('evicted');
+    expect(whyNot(from, page(6, []))).toBe('evicted');
+    expect(whyNot(from, page(3, []))).toBe('position-unknown');
+    expect(whyNot(from, page(6, [5, 6], 'e2'))).toBe('epoch-changed');
+  });
+
+  it('takes a page that has nothing, and says that there is something, for a loss', () => {
+    expect(whyNot(from, { ...page(6, []), oldest: 1 })).toBe('evicted');
   });
 });

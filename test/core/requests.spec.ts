@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
 import { RealtimeError, StreamSource, type StreamSink } from '../../lib/core/index.js';
+import { Credit } from '../../lib/core/credit.js';
+import { EncodedReply } from '../../lib/core/encoded-reply.js';
 import { Outbox } from '../../lib/core/outbox.js';
 import { Requests, type Handle } from '../../lib/core/requests.js';
 import { Payload, type RequestFrame, type ServerFrame } from '../../lib/protocol/index.js';
@@ -10,9 +12,15 @@ import { RecordingObserver } from '../support/fakes.js';
 import { MemoryLink } from '../support/memory-link.js';
 import { deferred, turn, turns, type Deferred } from '../support/turns.js';
 
-function request(id: string, payload?: unknown): RequestFrame<Payload> {
+function request(id: string, payload?: unknown, credit?: number): RequestFrame<Payload> {
   const wrapped = Payload.of(payload);
-  return { type: 'request', id, event: 'ask', ...(wrapped ? { payload: wrapped } : {}) };
+  return {
+    type: 'request',
+    id,
+    event: 'ask',
+    ...(wrapped ? { payload: wrapped } : {}),
+    ...(credit === undefined ? {} : { credit }),
+  };
 }
 
 /** The requests of one connection whose outbox is open. */
@@ -24,7 +32,7 @@ class Bench {
   readonly requests: Requests;
   overflows = 0;
 
-  constructor(maxStreams = 100, outboxBytes = 1_000) {
+  constructor(streams = 100, outboxBytes = 1_000, streamBufferBytes = 100_000) {
     this.outbox = new Outbox(this.link, outboxBytes, () => {
       this.overflows += 1;
     });
@@ -36,7 +44,9 @@ class Bench {
       limits: { frameBytes: 1, rooms: 1 },
     });
     this.link.frames();
-    this.requests = new Requests(this.outbox, this.observer, maxStreams, this.clock);
+    const { outbox, observer, clock } = this;
+    const limits = { streams, outboxBytes, streamBufferBytes };
+    this.requests = new Requests({ outbox, observer, clock, limits });
   }
 
   /** Accepts a request and runs it at once. */
@@ -44,8 +54,31 @@ class Bench {
     return this.requests.accept(request(id), handle)?.();
   }
 
+  /** Accepts a request of a stream whose client takes so many items, and runs it at once. */
+  async stream(id: string, credit: number, source: StreamSource): Promise<void> {
+    await this.requests.accept(request(id, undefined, credit), () => Promise.resolve(source))?.();
+  }
+
   frames(): ServerFrame[] {
     return this.link.frames();
+  }
+
+  /** Payloads of items that came since the last call; other frames by their type. */
+  items(): unknown[] {
+    return this.frames().map((frame) => (frame.type === 'next' ? frame.payload : frame.type));
+  }
+}
+
+/** Items that count up, and how many were made. */
+class Counter {
+  made = 0;
+
+  async *items(upTo = Infinity) {
+    while (this.made < upTo) yield await Promise.resolve((this.made += 1));
+  }
+
+  source(upTo?: number): StreamSource {
+    return StreamSource.fromAsyncIterable(this.items(upTo));
   }
 }
 
@@ -259,9 +292,9 @@ describe('cancelling', () => {
     const bench = new Bench();
     const hand = new HandSource();
     await bench.start('1', () => Promise.resolve(hand.source));
-    void hand.sink.next('a');
+    hand.sink.next('a');
     bench.requests.cancel('1');
-    void hand.sink.next('b');
+    hand.sink.next('b');
     hand.sink.completed();
     hand.sink.failed(new RealtimeError('conflict', 'late'));
     expect(hand.stops).toBe(1);
@@ -293,8 +326,8 @@ describe('streams', () => {
     const bench = new Bench();
     const hand = new HandSource();
     await bench.start('1', () => Promise.resolve(hand.source));
-    void hand.sink.next({ n: 1 });
-    void hand.sink.next(undefined);
+    hand.sink.next({ n: 1 });
+    hand.sink.next(undefined);
     hand.sink.completed();
     expect(bench.frames()).toEqual([
       { type: 'next', id: '1', payload: { n: 1 } },
@@ -308,7 +341,7 @@ describe('streams', () => {
     const bench = new Bench();
     let stops = 0;
     const source = new StreamSource((sink) => {
-      void sink.next(1);
+      sink.next(1);
       sink.completed();
       return () => {
         stops += 1;
@@ -323,7 +356,7 @@ describe('streams', () => {
     const bench = new Bench();
     const hand = new HandSource();
     await bench.start('1', () => Promise.resolve(hand.source));
-    void hand.sink.next(1n);
+    hand.sink.next(1n);
     expect(bench.frames()).toMatchObject([{ type: 'error', code: 'internal' }]);
     expect(hand.stops).toBe(1);
   });
@@ -402,6 +435,312 @@ describe('streams', () => {
     bench.clock.advance(1_000);
     await turns(3);
     expect(produced).toBe(atTheEnd);
+  });
+});
+
+describe('streams with credit', () => {
+  it('send no more items than their client takes, and pull no more from a source that can wait', async () => {
+    const bench = new Bench(100, 100_000);
+    const counter = new Counter();
+    await bench.stream('1', 2, counter.source());
+    await turns(3);
+    expect([counter.made, bench.items()]).toEqual([2, [1, 2]]);
+    bench.requests.credit('1', 3);
+    await turns(3);
+    expect([counter.made, bench.items()]).toEqual([5, [3, 4, 5]]);
+    bench.requests.close();
+  });
+
+  it('take credit that comes before the stream has begun', async () => {
+    const bench = new Bench(100, 100_000);
+    const counter = new Counter();
+    const gate = deferred<StreamSource>();
+    const done = bench.requests.accept(request('1', undefined, 1), () => gate.promise)?.();
+    bench.requests.credit('1', 2);
+    gate.resolve(counter.source());
+    await done;
+    await turns(3);
+    expect(bench.items()).toEqual([1, 2, 3]);
+    bench.requests.close();
+  });
+
+  it('need no credit for their end, but a source that is pulled is seen to end only with it', async () => {
+    const bench = new Bench(100, 100_000);
+    await bench.stream('1', 2, new Counter().source(2));
+    await turns(3);
+    const hand = new HandSource();
+    await bench.stream('2', 1, hand.source);
+    hand.sink.next('a');
+    hand.sink.completed();
+    await turns(3);
+    expect(bench.items()).toEqual([1, 2, 'a', 'complete']);
+    bench.requests.credit('1', 1);
+    await turns(3);
+    expect(bench.items()).toEqual(['complete']);
+  });
+
+  it('keep what a source makes that cannot wait, in order, and end after it', async () => {
+    const bench = new Bench(100, 100_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    for (const item of ['a', 'b', 'c', 'd']) hand.sink.next(item);
+    hand.sink.completed();
+    hand.sink.next('late');
+    hand.sink.failed(new Error('late'));
+    expect(bench.items()).toEqual(['a']);
+    bench.requests.credit('1', 2);
+    await turn();
+    expect(bench.items()).toEqual(['b', 'c']);
+    expect(bench.requests.size).toBe(1);
+    bench.requests.credit('1', 1);
+    await turn();
+    expect(bench.items()).toEqual(['d', 'complete']);
+    expect([hand.stops, bench.requests.size, bench.observer.failures]).toEqual([1, 0, []]);
+  });
+
+  it('fail after what was made before', async () => {
+    const bench = new Bench(100, 100_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    for (const item of ['a', 'b']) hand.sink.next(item);
+    hand.sink.failed(new RealtimeError('conflict', 'no'));
+    expect(bench.items()).toEqual(['a']);
+    bench.requests.credit('1', 9);
+    await turn();
+    expect(bench.items()).toEqual(['b', 'error']);
+  });
+
+  it('keep an item that comes while the last one that waited goes out', async () => {
+    const bench = new Bench(100, 100_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    for (const item of ['a', 'b']) hand.sink.next(item);
+    bench.requests.credit('1', 9);
+    // Between the microtasks in which the waiting item is sent and in which that is noticed.
+    for (let microtasks = 0; microtasks < 6; microtasks += 1) {
+      hand.sink.next(`c${String(microtasks)}`);
+      await Promise.resolve();
+    }
+    await turn();
+    expect(bench.items()).toEqual(['a', 'b', 'c0', 'c1', 'c2', 'c3', 'c4', 'c5']);
+  });
+
+  it('end with stream-overflow when what waits is more than its bound, and stop their source', async () => {
+    const bench = new Bench(100, 100_000, 1_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    hand.sink.next('first');
+    for (let n = 0; n < 3; n += 1) hand.sink.next('x'.repeat(200));
+    expect(bench.items()).toEqual(['first']);
+    hand.sink.next('one too many');
+    expect(bench.frames()).toEqual([
+      {
+        type: 'error',
+        id: '1',
+        code: 'stream-overflow',
+        message: 'the items of the stream were taken more slowly than they were made',
+        retryable: false,
+      },
+    ]);
+    expect(hand.stops).toBe(1);
+    bench.requests.credit('1', 9);
+    await turn();
+    expect(bench.frames()).toEqual([]);
+  });
+
+  it('count empty items as well: a million of them do not fit', async () => {
+    const bench = new Bench(100, 100_000, 10_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    let made = 0;
+    for (; made < 1_000_000 && bench.requests.size > 0; made += 1) hand.sink.next(undefined);
+    expect(made).toBeLessThan(100);
+  });
+
+  it('let one item wait that alone is larger than the bound', async () => {
+    const bench = new Bench(100, 100_000, 100);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    for (const item of ['a', 'x'.repeat(1_000)]) hand.sink.next(item);
+    bench.requests.credit('1', 1);
+    await turn();
+    expect(bench.items()).toEqual(['a', 'x'.repeat(1_000)]);
+    hand.sink.next('b');
+    hand.sink.next('c');
+    expect(bench.items()).toEqual(['error']);
+  });
+
+  it('S-01 share one bound a connection: many streams hold no more than one slow reader may', async () => {
+    const bench = new Bench(100, 2_000, 1_000);
+    const hands = Array.from({ length: 10 }, () => new HandSource());
+    for (const [n, { source }] of hands.entries()) {
+      await bench.stream(String(n), 1, source);
+    }
+    bench.frames();
+    for (const { sink } of hands) for (const item of ['sent', 'waits']) sink.next(item);
+    expect(bench.requests.size).toBe(10);
+    for (const { sink } of hands) sink.next('x'.repeat(300));
+    // Ten items of 135 bytes wait, then a few of 430: most of the streams have to end.
+    const overflows = bench.frames().filter((frame) => frame.type === 'error');
+    expect(overflows.length).toBeGreaterThan(4);
+    expect(overflows.length).toBeLessThan(10);
+    const [kept] = hands.filter(({ stops }) => stops === 0);
+    for (const [n, { stops }] of hands.entries()) {
+      if (stops === 0) bench.requests.cancel(String(n));
+    }
+    expect(kept?.stops).toBe(1);
+    // What was held is free again.
+    const hand = new HandSource();
+    await bench.stream('new', 1, hand.source);
+    for (const item of ['a', 'b', 'x'.repeat(500)]) hand.sink.next(item);
+    expect(bench.requests.size).toBe(1);
+  });
+
+  it('wait for a peer that is behind also where the source cannot, and close nothing', async () => {
+    const bench = new Bench(100, 10_000, 10_000);
+    const hand = new HandSource();
+    void bench.start('1', () => Promise.resolve(hand.source));
+    await turn();
+    bench.link.stopReading();
+    for (let n = 0; n < 20; n += 1) hand.sink.next(`${String(n)} ${'x'.repeat(400)}`);
+    expect(bench.overflows).toBe(0);
+    const seen: unknown[] = [];
+    for (let rounds = 0; rounds < 20; rounds += 1) {
+      bench.link.startReading();
+      seen.push(...bench.items());
+      bench.link.stopReading();
+      bench.outbox.drained();
+      await turn();
+    }
+    expect(seen.map((item) => Number.parseInt(String(item), 10))).toEqual(
+      Array.from({ length: 20 }, (_, n) => n),
+    );
+    expect(bench.overflows).toBe(0);
+  });
+
+  it('leave others their turn while a long queue goes out', async () => {
+    const bench = new Bench(100, 1_000_000, 1_000_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    for (let n = 0; n <= 500; n += 1) hand.sink.next(n);
+    bench.frames();
+    bench.requests.credit('1', 10_000);
+    await turns(3);
+    expect(bench.frames().length).toBeLessThan(150);
+    for (let rounds = 0; rounds < 5; rounds += 1) {
+      bench.clock.advance(1);
+      await turns(3);
+    }
+    hand.sink.completed();
+    expect(bench.items().at(-1)).toBe('complete');
+  });
+
+  it('take a million items on credit at most; what is given beyond is cut off', async () => {
+    const bench = new Bench(100, 100_000);
+    const hand = new HandSource();
+    await bench.stream('1', 1, hand.source);
+    for (let n = 0; n < 1_000; n += 1) bench.requests.credit('1', 10_000);
+    expect(new Credit(undefined).left).toBe(Infinity);
+    const credit = new Credit(1);
+    for (let n = 0; n < 1_000; n += 1) credit.add(10_000);
+    expect(credit.left).toBe(1_000_000);
+    credit.spend();
+    credit.add(5);
+    expect(credit.left).toBe(1_000_000);
+  });
+
+  it('without credit in the request have no such bound, and credit changes nothing', async () => {
+    const bench = new Bench(100, 100_000);
+    const hand = new HandSource();
+    await bench.start('1', () => Promise.resolve(hand.source));
+    bench.requests.credit('1', 1);
+    for (const item of [1, 2, 3]) hand.sink.next(item);
+    expect(bench.items()).toEqual([1, 2, 3]);
+    expect(bench.observer.ignoredThings).toEqual([]);
+  });
+
+  it('P-14 count credit for an id that is not known, and do nothing', () => {
+    const bench = new Bench();
+    bench.requests.credit('__proto__', 5);
+    expect(bench.observer.ignoredThings).toEqual(['credit-for-unknown-id']);
+    expect(bench.frames()).toEqual([]);
+  });
+
+  it('are let go where they come too late or are too many', async () => {
+    const bench = new Bench(0);
+    let discarded = 0;
+    const source = new StreamSource(
+      () => () => undefined,
+      () => {
+        discarded += 1;
+      },
+    );
+    await bench.start('1', () => Promise.resolve(source));
+    expect(bench.frames()).toMatchObject([{ code: 'rate-limited' }]);
+    const gate = deferred<StreamSource>();
+    const done = bench.start('2', () => gate.promise);
+    bench.requests.cancel('2');
+    gate.resolve(source);
+    await done;
+    expect(discarded).toBe(2);
+  });
+
+  it('stop while they wait for credit', async () => {
+    const bench = new Bench(100, 100_000);
+    const counter = new Counter();
+    await bench.stream('1', 1, counter.source());
+    const hand = new HandSource();
+    await bench.stream('2', 1, hand.source);
+    for (const item of ['a', 'b']) hand.sink.next(item);
+    await turn();
+    bench.requests.cancel('1');
+    bench.requests.cancel('2');
+    bench.requests.credit('2', 5);
+    await turns(3);
+    expect(bench.items()).toEqual([1, 'a', 'error', 'error']);
+    expect([counter.made, hand.stops]).toEqual([1, 1]);
+  });
+});
+
+describe('an error', () => {
+  it('reaches the client without details that JSON cannot hold', async () => {
+    const bench = new Bench();
+    const error = new RealtimeError('conflict', 'no', { details: 1n });
+    await bench.start('1', () => Promise.reject(error));
+    expect(bench.frames()).toEqual([
+      { type: 'error', id: '1', code: 'conflict', message: 'no', retryable: false },
+    ]);
+    expect(bench.observer.failures).toMatchObject([{ where: 'the details of an error' }]);
+  });
+});
+
+describe('an idempotent request', () => {
+  it('is not aborted when its connection ends, but by cancel', async () => {
+    const bench = new Bench();
+    const signals = new Map<string, AbortSignal>();
+    const handle: Handle = (context) => {
+      signals.set(context.id, context.signal);
+      return new Promise(() => undefined);
+    };
+    for (const id of ['1', '2']) void bench.requests.accept(request(id), handle, true)?.();
+    void bench.requests.accept(request('3'), handle)?.();
+    bench.requests.cancel('2');
+    bench.requests.close();
+    expect([...signals].map(([id, { aborted }]) => [id, aborted])).toEqual([
+      ['1', false],
+      ['2', true],
+      ['3', true],
+    ]);
+  });
+
+  it('is answered with the text that it is given, byte for byte', async () => {
+    const bench = new Bench();
+    await bench.start('1', () => Promise.resolve(new EncodedReply('{"n": 1.0}')));
+    await bench.start('2', () => Promise.resolve(new EncodedReply(undefined)));
+    expect(bench.link.received.slice(1)).toEqual([
+      '{"type":"response","id":"1","payload":{"n": 1.0}}',
+      '{"type":"response","id":"2"}',
+    ]);
   });
 });
 
@@ -517,7 +856,7 @@ describe('any interleaving', () => {
             bench.outbox.close();
             bench.requests.close();
           } else if ((one.hand.sink as StreamSink | undefined) !== undefined) {
-            if (kind === 'next') void one.hand.sink.next(which);
+            if (kind === 'next') one.hand.sink.next(which);
             if (kind === 'complete') one.hand.sink.completed();
             if (kind === 'fail') one.hand.sink.failed(new RealtimeError('conflict', 'no'));
           }

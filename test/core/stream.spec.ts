@@ -8,9 +8,12 @@ class Sink implements StreamSink {
   readonly log: unknown[] = [];
   wait: Promise<void> | undefined;
 
-  next(item: unknown): Promise<void> | undefined {
-    this.log.push(item);
+  ready(): Promise<void> | undefined {
     return this.wait;
+  }
+
+  next(item: unknown): void {
+    this.log.push(item);
   }
 
   failed(error: unknown): void {
@@ -46,17 +49,91 @@ describe('a stream of an async iterable', () => {
     expect(sink.log).toEqual([1, 2, 3, 'completed']);
   });
 
-  it('pulls no further while the receiver is behind', async () => {
+  it('makes no item before the receiver is ready for it, and asks again after each wait', async () => {
+    const sink = new Sink();
+    const gates = [deferred(), deferred()];
+    sink.wait = gates[0]?.promise;
+    let made = 0;
+    async function* counting() {
+      for (; made < 3;) yield await Promise.resolve((made += 1));
+    }
+    StreamSource.fromAsyncIterable(counting()).start(sink);
+    await turn();
+    expect(made).toBe(0);
+    sink.wait = gates[1]?.promise;
+    gates[0]?.resolve();
+    await turn();
+    expect(made).toBe(0);
+    sink.wait = undefined;
+    gates[1]?.resolve();
+    await turn();
+    expect(sink.log).toEqual([1, 2, 3, 'completed']);
+  });
+
+  it('pulls nothing when it is stopped while it waits for the receiver', async () => {
     const sink = new Sink();
     const gate = deferred();
     sink.wait = gate.promise;
-    StreamSource.fromAsyncIterable(count(3)).start(sink);
-    await turn();
-    expect(sink.log).toEqual([1]);
+    let asked = 0;
+    const items = iterable({
+      next: () => {
+        asked += 1;
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    });
+    const stop = StreamSource.fromAsyncIterable(items).start(sink);
+    stop();
     sink.wait = undefined;
     gate.resolve();
     await turn();
-    expect(sink.log).toEqual([1, 2, 3, 'completed']);
+    expect([asked, sink.log]).toEqual([0, []]);
+  });
+
+  it('pulls nothing more when its receiver stopped it at an item', async () => {
+    const sink = new Sink();
+    let made = 0;
+    async function* endless() {
+      for (;;) yield await Promise.resolve((made += 1));
+    }
+    const stop = StreamSource.fromAsyncIterable(endless()).start({
+      ready: () => undefined,
+      next: () => {
+        stop();
+      },
+      failed: (error) => {
+        sink.failed(error);
+      },
+      completed: () => {
+        sink.completed();
+      },
+    });
+    await turn();
+    expect([made, sink.log]).toEqual([1, []]);
+  });
+
+  it('lets its iterator go when nobody wants the stream', async () => {
+    let returned = 0;
+    const items = iterable({
+      next: () => Promise.reject(new Error('expected no pull')),
+      return: () => {
+        returned += 1;
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    });
+    StreamSource.fromAsyncIterable(items).discard();
+    await turn();
+    expect(returned).toBe(1);
+  });
+
+  it('is discarded without a word when it has no iterator to give', async () => {
+    const broken: AsyncIterable<unknown> = {
+      [Symbol.asyncIterator]: () => {
+        throw new Error('no iterator');
+      },
+    };
+    StreamSource.fromAsyncIterable(broken).discard();
+    new StreamSource(() => () => undefined).discard();
+    await turn();
   });
 
   it('tells of the error that ends it', async () => {
@@ -86,10 +163,13 @@ describe('a stream of an async iterable', () => {
     const sink = new Sink();
     let returned = 0;
     const gate = deferred();
-    sink.wait = gate.promise;
     const items = count(3, () => {
       returned += 1;
     });
+    sink.next = (item) => {
+      sink.log.push(item);
+      sink.wait = gate.promise;
+    };
     const stop = StreamSource.fromAsyncIterable(items).start(sink);
     await turn();
     stop();

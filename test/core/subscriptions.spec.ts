@@ -104,23 +104,27 @@ describe('subscribing', () => {
 
   it('judges a position that came with it', async () => {
     const world = await NodeWorld.start();
+    world.directory.rights.history = { size: 1, ttlMs: 1_000, bytes: 10_000 };
     const peer = await world.connect();
-    await world.node.publish('r', { event: 'said', payload: undefined });
+    for (let n = 0; n < 2; n += 1) await world.node.publish('r', { event: 'said', payload: '1' });
     const at = { type: 'subscribe', room: 'r', epoch: 'epoch-1' };
     expect(
       await peer.ask(
-        { ...at, id: '1', offset: 1 },
-        { ...at, id: '2', offset: 0 },
-        { ...at, id: '3', offset: 1, epoch: 'other' },
-        { ...at, id: '4', offset: 2 },
-        { ...at, id: '5' },
+        { ...at, id: '1', offset: 2 },
+        { ...at, id: '2', offset: 1 },
+        { ...at, id: '3', offset: 0 },
+        { ...at, id: '4', offset: 2, epoch: 'other' },
+        { ...at, id: '5', offset: 3 },
+        { ...at, id: '6' },
       ),
     ).toMatchObject([
-      { id: '1', recovered: true, replayed: 0 },
-      { id: '2', recovered: false, reason: 'evicted' },
-      { id: '3', recovered: false, reason: 'epoch-changed' },
-      { id: '4', recovered: false, reason: 'position-unknown' },
+      { id: '1', recovered: true, replayed: 0, offset: 2 },
+      { id: '2', recovered: true, replayed: 1, offset: 2 },
+      { type: 'message', offset: 2 },
+      { id: '3', recovered: false, reason: 'evicted' },
+      { id: '4', recovered: false, reason: 'epoch-changed' },
       { id: '5', recovered: false, reason: 'position-unknown' },
+      { id: '6', recovered: false, reason: 'position-unknown' },
     ]);
   });
 
@@ -263,224 +267,5 @@ describe('unsubscribing', () => {
     expect(types.filter((type) => type === 'subscribed')).toHaveLength(50);
     expect(types.at(-1)).toBe('unsubscribed');
     expect(world.node.rooms.size).toBe(0);
-  });
-});
-
-describe('publishing', () => {
-  it('is answered under its id with the position, and reaches the publisher like everyone', async () => {
-    const world = await NodeWorld.start();
-    const [ada, bob] = [await world.connect('ada'), await world.connect('bob')];
-    for (const peer of [ada, bob]) await peer.ask({ type: 'subscribe', id: '1', room: 'r' });
-    const frames = await ada.ask({
-      type: 'publish',
-      id: '2',
-      room: 'r',
-      event: 'said',
-      payload: { text: 'hi' },
-    });
-    expect(frames).toMatchObject([
-      { type: 'message', room: 'r', event: 'said', offset: 1, payload: { text: 'hi' } },
-      { type: 'published', id: '2', epoch: 'epoch-1', offset: 1, durability: 'memory' },
-    ]);
-    expect(bob.frames()).toMatchObject([{ type: 'message', payload: { text: 'hi' } }]);
-  });
-
-  it('is not answered without an id, unless it is refused', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    expect(
-      await peer.ask(
-        { type: 'publish', room: 'r', event: 'said' },
-        { type: 'publish', room: 'undeclared', event: 'said' },
-      ),
-    ).toMatchObject([{ type: 'error', code: 'unknown-room' }]);
-  });
-
-  it('passes on what the room makes of the payload', async () => {
-    const world = await NodeWorld.start();
-    world.directory.rights.onPublish = (user, event, payload) =>
-      Promise.resolve({ allowed: true, payload: JSON.stringify([user.id, event, payload?.value]) });
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'r' });
-    const frames = await peer.ask({ type: 'publish', room: 'r', event: 'said', payload: 7 });
-    expect(frames).toMatchObject([{ type: 'message', payload: ['ada', 'said', 7] }]);
-  });
-
-  it('P-03 passes the payload’s text on as it came, byte for byte', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'r' });
-    const payload = '{"a" : 1.0, "b":"\\u00e9", "a":2e1}';
-    await peer.ask(`{"type":"publish","room":"r","event":"said","payload":${payload}}`);
-    expect(peer.link.received.at(-1)).toContain(`"payload":${payload}}`);
-  });
-
-  it('is refused with the room’s code and details', async () => {
-    const world = await NodeWorld.start();
-    world.directory.rights.onPublish = (_, event) =>
-      Promise.resolve(
-        event === 'bare'
-          ? { allowed: false, code: 'unknown-event', message: 'not here' }
-          : { allowed: false, code: 'validation-failed', message: 'no', details: ['text'] },
-      );
-    const peer = await world.connect();
-    const frames = await peer.ask(
-      { type: 'publish', id: '1', room: 'r', event: 'bare' },
-      { type: 'publish', id: '2', room: 'r', event: 'said' },
-    );
-    expect(frames).toEqual([
-      { type: 'error', id: '1', code: 'unknown-event', message: 'not here', retryable: false },
-      {
-        type: 'error',
-        id: '2',
-        code: 'validation-failed',
-        message: 'no',
-        retryable: false,
-        details: ['text'],
-      },
-    ]);
-  });
-
-  it('P2 means no when the room’s decision fails', async () => {
-    const world = await NodeWorld.start();
-    world.directory.rights.onPublish = () => Promise.reject(new Error('no database'));
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'r' });
-    expect(await peer.ask({ type: 'publish', id: '2', room: 'r', event: 'said' })).toMatchObject([
-      { type: 'error', id: '2', code: 'internal' },
-    ]);
-  });
-
-  it('keeps the order of a connection’s publishes although decisions take their time', async () => {
-    const world = await NodeWorld.start({ concurrency: 4 });
-    const gates = [deferred(), deferred(), deferred()];
-    world.directory.rights.onPublish = async (_, __, payload) => {
-      await gates[payload?.value as number]?.promise;
-      return { allowed: true, payload: payload?.text };
-    };
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'r' });
-    for (const payload of [0, 1, 2])
-      peer.say({ type: 'publish', room: 'r', event: 'said', payload });
-    for (const gate of gates.reverse()) gate.resolve();
-    await turn();
-    expect(peer.frames()).toMatchObject([{ payload: 0 }, { payload: 1 }, { payload: 2 }]);
-  });
-});
-
-describe('asking who is in a room', () => {
-  it('is answered with users, not devices, also to who is not in it', async () => {
-    const world = await NodeWorld.start();
-    const [first, second, asking] = [
-      await world.connect(),
-      await world.connect(),
-      await world.connect(),
-    ];
-    await first.ask({ type: 'subscribe', id: '1', room: 'r' });
-    await second.ask({ type: 'subscribe', id: '1', room: 'r' });
-    expect(await asking.ask({ type: 'presence', id: '2', room: 'r' })).toEqual([
-      {
-        type: 'presence',
-        id: '2',
-        room: 'r',
-        total: 1,
-        members: [{ userId: 'ada', connections: 2 }],
-      },
-    ]);
-  });
-
-  it('is refused where the room says no or nobody declares it', async () => {
-    const world = await NodeWorld.start();
-    world.directory.rights.onPresence = () => Promise.resolve(false);
-    const peer = await world.connect();
-    expect(
-      await peer.ask(
-        { type: 'presence', id: '1', room: 'undeclared' },
-        { type: 'presence', id: '2', room: 'r' },
-      ),
-    ).toMatchObject([
-      { type: 'error', id: '1', code: 'unknown-room' },
-      { type: 'error', id: '2', code: 'forbidden' },
-    ]);
-  });
-
-  it('gives up as forbidden where rights change each time they are asked for', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    let asked = 0;
-    world.directory.rights.onPresence = () => {
-      asked += 1;
-      peer.connection.changeRights();
-      return Promise.resolve(true);
-    };
-    expect(await peer.ask({ type: 'presence', id: '1', room: 'r' })).toMatchObject([
-      { type: 'error', code: 'forbidden' },
-    ]);
-    expect(asked).toBe(3);
-  });
-});
-
-describe('re-authorisation', () => {
-  it('A-08 takes connections out of the rooms they may no longer be in, and says so', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    await peer.ask(
-      { type: 'subscribe', id: '1', room: 'a' },
-      { type: 'subscribe', id: '2', room: 'b' },
-    );
-    world.directory.find = (room) => (room === 'a' ? world.directory.rights : undefined);
-    await world.node.reauthorize('ada');
-    await turn();
-    expect(peer.frames()).toEqual([{ type: 'unsubscribed', room: 'b', reason: 'forbidden' }]);
-    expect([...peer.connection.rooms.keys()]).toEqual(['a']);
-  });
-
-  it('leaves rooms alone into which the server has put the connection', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    await world.node.join(peer.connection, 'a');
-    world.directory.rights.onSubscribe = () => Promise.resolve(false);
-    await world.node.reauthorize('ada');
-    await turn();
-    expect([...peer.connection.rooms.keys()]).toEqual(['a']);
-  });
-
-  it('fails closed where rights cannot be found out, and tells the log', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'a' });
-    world.directory.rights.onSubscribe = () => Promise.reject(new Error('no database'));
-    await world.node.reauthorize('ada');
-    await turn();
-    expect(peer.frames()).toMatchObject([{ type: 'unsubscribed', room: 'a' }]);
-    expect(world.observer.failures).toMatchObject([{ where: 'reauthorize' }]);
-  });
-
-  it('drops an answer that a later change has overtaken', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'a' });
-    const gate = deferred<boolean>();
-    world.directory.rights.onSubscribe = () => gate.promise;
-    await world.node.reauthorize('ada');
-    world.directory.rights.onSubscribe = () => Promise.resolve(true);
-    await world.node.reauthorize('ada');
-    gate.resolve(false);
-    await turn();
-    expect(peer.frames()).toEqual([]);
-    expect(peer.connection.rooms.size).toBe(1);
-  });
-
-  it('says nothing of a room that was left meanwhile', async () => {
-    const world = await NodeWorld.start();
-    const peer = await world.connect();
-    await peer.ask({ type: 'subscribe', id: '1', room: 'a' });
-    const gate = deferred<boolean>();
-    world.directory.rights.onSubscribe = () => gate.promise;
-    await world.node.reauthorize('ada');
-    peer.say({ type: 'unsubscribe', id: '2', room: 'a' });
-    gate.resolve(false);
-    await turn();
-    expect(peer.frames()).toMatchObject([{ type: 'unsubscribed', id: '2' }]);
   });
 });

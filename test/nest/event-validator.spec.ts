@@ -5,7 +5,7 @@ import { IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
 import { z } from 'zod';
 
 import { eventValidator } from '../../lib/nest/rooms/event-validator.js';
-import type { EventSchema } from '../../lib/nest/rooms/room-policy.interface.js';
+import type { EventSchema } from '../../lib/nest/rooms/room-options.interface.js';
 import { Payload } from '../../lib/protocol/index.js';
 
 class InnerDto {

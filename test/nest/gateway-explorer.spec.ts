@@ -4,8 +4,10 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { Observable, of } from 'rxjs';
 
 import {
+  Idempotent,
   Public,
   RealtimeGateway,
   RealtimeModule,
@@ -14,6 +16,45 @@ import {
 } from '../../lib/index.js';
 import { GatewayExplorer } from '../../lib/nest/gateways/gateway-explorer.js';
 import { NestLog } from '../support/nest-app.js';
+
+/** Handlers that may run once only, and one that may not. */
+@RealtimeGateway()
+class PayGateway {
+  @Idempotent()
+  @SubscribeMessage('pay')
+  pay(): string {
+    return 'paid';
+  }
+
+  @SubscribeMessage('refund')
+  @Idempotent()
+  async refund(): Promise<string> {
+    return Promise.resolve('refunded');
+  }
+
+  @SubscribeMessage('look')
+  look(): string {
+    return 'seen';
+  }
+}
+
+@RealtimeGateway()
+class ObservablePayGateway {
+  @Idempotent()
+  @SubscribeMessage('pay')
+  pay(): Observable<number> {
+    return of(1);
+  }
+}
+
+@RealtimeGateway()
+class GeneratorPayGateway {
+  @Idempotent()
+  @SubscribeMessage('pay')
+  async *pay() {
+    yield await Promise.resolve(1);
+  }
+}
 
 let module: TestingModule | undefined;
 
@@ -207,6 +248,15 @@ describe('GatewayExplorer', () => {
         'a request-scoped gateway cannot have onRealtimeConnect',
       );
     });
+
+    it.each([ObservablePayGateway, GeneratorPayGateway])(
+      'a handler that may run once only and returns a stream (%p)',
+      async (gateway) => {
+        await expect(explore([gateway])).rejects.toThrow(
+          `${gateway.name}.pay: an @Idempotent() handler returns a value; streams cannot be repeated`,
+        );
+      },
+    );
   });
 
   describe('takes', () => {
@@ -236,6 +286,12 @@ describe('GatewayExplorer', () => {
       expect(explorer.handler('__proto__')).toMatchObject({ method: 'proto', isPublic: false });
       expect(explorer.handler('constructor')).toMatchObject({ method: 'ctor', isPublic: true });
       expect(explorer.handler('toString')).toBeUndefined();
+    });
+
+    it('which handlers may run once only', async () => {
+      const explorer = await explore([PayGateway]);
+      const idempotent = ['pay', 'refund', 'look'].map((event) => explorer.handler(event));
+      expect(idempotent.map((handler) => handler?.isIdempotent)).toEqual([true, true, false]);
     });
 
     it('a request-scoped gateway without that hook, and knows that it is one', async () => {

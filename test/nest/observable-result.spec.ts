@@ -23,9 +23,9 @@ import { turns } from '../support/turns.js';
 function listen(source: StreamSource): { readonly log: unknown[]; readonly stop: () => void } {
   const log: unknown[] = [];
   const stop = source.start({
+    ready: () => undefined,
     next: (item) => {
       log.push(item);
-      return undefined;
     },
     failed: (error) => log.push(['failed', String(error)]),
     completed: () => log.push('completed'),
@@ -134,6 +134,16 @@ describe('valueOrStream', () => {
     await turns(20);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(listen(source).log).toEqual([1, 2, 3, 4, 'completed']);
+  });
+
+  it('unsubscribes when nobody wants the stream', async () => {
+    const subject = new Subject<number>();
+    const result = settled(subject);
+    subject.next(1);
+    const source = await result;
+    expect(subject.observed).toBe(true);
+    source.discard();
+    expect(subject.observed).toBe(false);
   });
 
   it('unsubscribes when the stream is stopped', async () => {

@@ -50,6 +50,7 @@ describe('options that are left out', () => {
         maxFragments: 64,
         maxBufferedChunks: 1_024,
         rooms: 100,
+        replayMessages: 10_000,
         streams: 100,
         helloTimeoutMs: 10_000,
         admissionTimeoutMs: 5_000,
@@ -57,6 +58,8 @@ describe('options that are left out', () => {
       }),
       heartbeat: { intervalMs: 30_000, timeoutMs: 45_000 },
       handlers: { concurrency: 1 },
+      rooms: { history: { size: 1_000, ttlMs: 300_000, bytes: 1_048_576 } },
+      memory: {},
       shutdown: { drainMs: 10_000, graceMs: 2_000, spreadMs: 10_000 },
       fallbackAdapter: undefined,
     });
@@ -69,6 +72,8 @@ describe('options that are left out', () => {
       limits: { rooms: undefined },
       heartbeat: undefined,
       handlers: { concurrency: undefined },
+      rooms: { history: undefined },
+      memory: { maxRooms: undefined },
       shutdown: { drainMs: undefined },
     };
     expect(resolve(nothing)).toEqual(resolve({}));
@@ -112,6 +117,13 @@ describe('an option that breaks its rule', () => {
     ]);
   });
 
+  // Compared with the clock, not waited for by a timer: they may be longer than one can wait.
+  const ages: [path: string, least: number][] = [
+    ['rooms.history.ttlMs', 0],
+    ['memory.metaTtlMs', 0],
+    ['memory.operations.windowMs', 0],
+  ];
+
   const integers: [path: string, least: number][] = [
     ['limits.frameBytes', 1_024],
     ['limits.maxFragments', 1],
@@ -120,7 +132,11 @@ describe('an option that breaks its rule', () => {
     ['limits.preAuthInboxBytes', 1_024],
     ['limits.outboxBytes', 1_024],
     ['limits.rooms', 0],
+    ['limits.replayMessages', 0],
     ['limits.streams', 0],
+    ['limits.streamBufferBytes', 0],
+    ['limits.clientRequests', 1],
+    ['limits.idempotentRuns', 1],
     ['limits.connectionsPerUser', 1],
     ['limits.attemptsPerSecond', 1],
     ['limits.attemptBurst', 1],
@@ -133,6 +149,16 @@ describe('an option that breaks its rule', () => {
     ['heartbeat.intervalMs', 1_000],
     ['heartbeat.timeoutMs', 1_000],
     ['handlers.concurrency', 1],
+    ['rooms.history.size', 0],
+    ['rooms.history.bytes', 0],
+    ['memory.maxRooms', 1],
+    ['memory.maxHistoryBytes', 0],
+    ['memory.operations.perClient', 1],
+    ['memory.operations.total', 1],
+    ['memory.replies.maxReplyBytes', 0],
+    ['memory.replies.maxBytes', 0],
+    ['memory.replies.leaseMs', 1],
+    ...ages,
     ['shutdown.drainMs', 0],
     ['shutdown.graceMs', 0],
     ['shutdown.spreadMs', 0],
@@ -154,7 +180,9 @@ describe('an option that breaks its rule', () => {
     expect(problemsOf(at(path, isTimeout ? 30_001 : least))).toEqual([]);
   });
 
-  it.each(integers.map(([path]) => path).filter((path) => path.endsWith('Ms')))(
+  const timers = integers.filter((entry) => !ages.includes(entry)).map(([path]) => path);
+
+  it.each(timers.filter((path) => path.endsWith('Ms')))(
     'is found: %s, longer than a timer can wait',
     (path) => {
       expect(problemsOf(at(path, LONGEST_TIMER_MS + 1))).toEqual([
@@ -265,7 +293,7 @@ describe('an option that breaks its rule', () => {
     ]);
   });
 
-  it.each(['limits', 'heartbeat', 'handlers', 'shutdown', 'auth'])(
+  it.each(['limits', 'heartbeat', 'handlers', 'rooms', 'memory', 'shutdown', 'auth'])(
     'is found: the group %s being no object',
     (group) => {
       for (const value of [7, 'text', [], null]) {
@@ -276,10 +304,43 @@ describe('an option that breaks its rule', () => {
     },
   );
 
+  it.each([[true], ['500'], [null], [[]]])('is found: the history %j', (history) => {
+    expect(problemsOf({ rooms: { history } })).toEqual([
+      expect.stringMatching(/^realtime\.rooms\.history: expected false or an object, got /),
+    ]);
+  });
+
+  it('is found: an unknown part of the history', () => {
+    expect(problemsOf({ rooms: { history: { length: 5 } } })).toEqual([
+      'realtime.rooms.history.length: unknown option, expected one of size, ttlMs, bytes',
+    ]);
+  });
+
   it('is found: a heartbeat that gives up before it asks', () => {
     expect(problemsOf({ heartbeat: { intervalMs: 45_000 } })).toEqual([
       'realtime.heartbeat.timeoutMs: expected more than heartbeat.intervalMs (45000), got 45000',
     ]);
+  });
+});
+
+describe('the history of rooms', () => {
+  it('keeps the defaults of what is not said', () => {
+    expect(resolve({ rooms: { history: { size: 5 } } }).rooms.history).toEqual({
+      size: 5,
+      ttlMs: 300_000,
+      bytes: 1_048_576,
+    });
+  });
+
+  it('may be none', () => {
+    expect(resolve({ rooms: { history: false } }).rooms.history.size).toBe(0);
+  });
+});
+
+describe('what a single node remembers', () => {
+  it('is handed on as far as it is said', () => {
+    const memory = { maxRooms: 3, metaTtlMs: undefined, operations: { perClient: 2 } };
+    expect(resolve({ memory }).memory).toEqual({ maxRooms: 3, operations: { perClient: 2 } });
   });
 });
 

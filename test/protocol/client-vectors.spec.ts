@@ -10,6 +10,7 @@ const RAISED: ReadonlyMap<string, readonly string[]> = new Map([
   ['credentials-run-out', ['token-failed']],
   ['another-user', ['forbidden']],
   ['disconnected', ['closed']],
+  ['replaced', ['closed']],
 ]);
 
 describe('the SDK', () => {

@@ -3,6 +3,9 @@ import { decodeClientFrame, Payload, ProtocolError } from '../../lib/protocol/in
 import { brokenFrames } from './support/broken-fields.js';
 import { goldenClientFrames } from './support/golden-frames.js';
 
+/** Frames whose id is that of a stream, or of a request of the server's: no error goes under it. */
+const UNANSWERABLE = ['cancel', 'credit', 'response', 'error'];
+
 /** The error that an input gives; fails if it gives none. */
 function errorOf(input: string | Uint8Array): ProtocolError {
   const decoded = decodeClientFrame(input);
@@ -56,10 +59,22 @@ describe('decodeClientFrame', () => {
     );
   });
 
+  it('reads what a client tells of itself as a value, not as text', () => {
+    const text = '{"type":"presence","id":"1","room":"a","action":"update","info":{"a":[1.0]}}';
+    expect(decodeClientFrame(text)).toMatchObject({ info: { a: [1] } });
+  });
+
+  it('reads a refusal without words', () => {
+    const text = '{"type":"error","id":"1","code":"no","message":""}';
+    expect(decodeClientFrame(text)).toMatchObject({ type: 'error', message: '' });
+  });
+
   it('reads offsets that cannot be: the verdict speaks about those', () => {
-    for (const offset of ['-1', '0.5', '1e400', '9007199254740993']) {
-      const text = `{"type":"subscribe","id":"1","room":"a","epoch":"e","offset":${offset}}`;
-      expect(decodeClientFrame(text)).toMatchObject({ type: 'subscribe', offset: Number(offset) });
+    for (const type of ['subscribe', 'history']) {
+      for (const offset of ['-1', '0.5', '1e400', '9007199254740993']) {
+        const text = `{"type":"${type}","id":"1","room":"a","epoch":"e","offset":${offset}}`;
+        expect(decodeClientFrame(text)).toMatchObject({ type, offset: Number(offset) });
+      }
     }
   });
 
@@ -129,9 +144,21 @@ describe('decodeClientFrame', () => {
       expect(error.code).toBe('invalid-field');
       expect(error.fatal).toBe(false);
       expect(error.message).toMatch(new RegExp(`^${type}\\.${field}: expected .*, got `));
-      expect(error.id).toBe(field === 'id' ? undefined : frame['id']);
+      const hasAnswer = field !== 'id' && !UNANSWERABLE.includes(type);
+      expect(error.id).toBe(hasAnswer ? frame['id'] : undefined);
     },
   );
+
+  it('gives no id back of a frame whose id is that of something else', () => {
+    for (const type of UNANSWERABLE) {
+      const error = errorOf(JSON.stringify({ type, id: '7'.repeat(65), code: 7, count: 0 }));
+      expect(error).toMatchObject({ code: 'invalid-field', id: undefined });
+    }
+    const credit = errorOf('{"type":"credit","id":"7","count":0}');
+    expect(credit).toMatchObject({ code: 'invalid-field', id: undefined });
+    const refusal = errorOf('{"type":"error","id":"7","code":"no"}');
+    expect(refusal).toMatchObject({ code: 'invalid-field', id: undefined });
+  });
 
   it.each([
     [{ type: 'subscribe', id: '1', room: 'a//b' }, 'room'],
@@ -143,6 +170,15 @@ describe('decodeClientFrame', () => {
     [{ type: 'hello', rooms: [{ room: 'a', offset: '1' }] }, 'rooms'],
     [{ type: 'hello', rooms: [null] }, 'rooms'],
     [{ type: 'hello', rooms: ['a'] }, 'rooms'],
+    [{ type: 'hello', rooms: [{ room: 'a', snapshot: 1 }] }, 'rooms'],
+    [{ type: 'request', id: '1', event: 'e', credit: 0 }, 'credit'],
+    [{ type: 'request', id: '1', event: 'e', credit: 1.5 }, 'credit'],
+    [{ type: 'request', id: '1', event: 'e', credit: -1 }, 'credit'],
+    [{ type: 'credit', id: '1', count: 0 }, 'count'],
+    [{ type: 'history', id: '1', room: 'a', limit: 0 }, 'limit'],
+    [{ type: 'history', id: '1', room: 'a', direction: 'sideways' }, 'direction'],
+    [{ type: 'presence', id: '1', room: 'a', action: 'Watch' }, 'action'],
+    [{ type: 'error', id: '1', code: '', message: 'm' }, 'code'],
   ])('refuses a value of the right type but the wrong shape: %j', (frame, field) => {
     const error = errorOf(JSON.stringify(frame));
     expect(error.code).toBe('invalid-field');

@@ -53,6 +53,37 @@ describe('decodeServerFrame', () => {
     },
   );
 
+  it('gives the id of a broken answer back, and never that of a request of the server', () => {
+    const answer = '{"type":"published","id":"7","durability":1}';
+    expect(errorOf(answer)).toMatchObject({ code: 'invalid-field', id: '7' });
+    const request = '{"type":"request","id":"7","event":1}';
+    expect(errorOf(request)).toMatchObject({ code: 'invalid-field', id: undefined });
+  });
+
+  it('reads a receipt without a position, and presence without members', () => {
+    for (const text of [
+      '{"type":"published","id":"7","durability":"none"}',
+      '{"type":"presence","id":"7","room":"a","total":5000}',
+      '{"type":"presence-change","room":"a","total":5001}',
+    ]) {
+      expect(decodeServerFrame(text)).toEqual(JSON.parse(text));
+    }
+  });
+
+  it.each([
+    ['presence', 'members', [{ userId: 'a', connections: 2 }]],
+    ['presence', 'members', [{ userId: 'a', connections: [{ info: 1 }] }]],
+    ['presence', 'members', [{ connections: [] }]],
+    ['presence-change', 'joined', [{ userId: 'a' }]],
+    ['presence-change', 'left', [7]],
+    ['history', 'messages', [{ event: 'e', id: 'm', timestamp: 1 }]],
+    ['history', 'messages', [{ event: 'e', id: 'm', timestamp: 1, offset: -1 }]],
+  ])('refuses %s whose %s are %j', (type, field, value) => {
+    const good = goldenServerFrames.find((frame) => frame.type === type);
+    const error = errorOf(JSON.stringify({ ...good, [field]: value }));
+    expect(error.message).toMatch(new RegExp(`^${type}\\.${field}: expected an array of `));
+  });
+
   it.each(['-1', '0.5', '9007199254740993', '1e400'])('refuses %s for an offset', (offset) => {
     const text = `{"type":"gap","room":"a","epoch":"e","reason":"evicted","offset":${offset}}`;
     expect(errorOf(text).message).toMatch(/^gap\.offset: /);

@@ -125,6 +125,14 @@ describe('decoding', () => {
       'rooms',
       'token',
       'epoch',
+      'info',
+      'action',
+      'direction',
+      'code',
+      'message',
+      'count',
+      'messages',
+      'members',
     );
     const hide = (value: string) =>
       fc.oneof(

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { clientFrameRules } from '../../lib/protocol/client-frame-rules.js';
 import { serverFrameRules } from '../../lib/protocol/server-frame-rules.js';
 import type { FrameRules } from '../../lib/protocol/validate.js';
+import { SUBPROTOCOLS } from '../../lib/protocol/version.js';
 import { documentedFrames, documentSection, protocolDocument } from './support/document.js';
 import { goldenClientFrames, goldenServerFrames } from './support/golden-frames.js';
 
@@ -51,10 +52,25 @@ describe('PROTOCOL.md', () => {
   );
 
   it('lists what is reserved, and none of that is spoken', () => {
-    for (const type of ['history', 'credit']) {
-      expect(documentSection(13)).toContain(`type \`${type}\``);
-      expect(clientFrameRules.has(type)).toBe(false);
-      expect(serverFrameRules.has(type)).toBe(false);
+    const reserved = documentSection(13);
+    expect(reserved).toContain('`resume` in `hello`');
+    expect(clientFrameRules.get('hello')?.map(({ name }) => name)).not.toContain('resume');
+    expect(reserved).toContain('subprotocol `realtime.v1.msgpack`');
+    expect(SUBPROTOCOLS).toEqual(['realtime.v1.json']);
+  });
+
+  it('gives every verdict a row, and every reason of a gap its meaning', () => {
+    const gap = documentSection(5).split('### `gap`\n')[1]?.split('\n### ')[0] ?? '';
+    const declared = /reason: (.*);/.exec(gap)?.[1]?.split(' | ') ?? [];
+    expect(declared.sort()).toEqual([
+      "'epoch-changed'",
+      "'evicted'",
+      "'limit'",
+      "'position-unknown'",
+    ]);
+    for (const reason of declared) {
+      const row = `recovered: false, reason: ${reason.replaceAll("'", '"')}`;
+      expect(documentSection(7)).toContain(row);
     }
   });
 

@@ -7,15 +7,23 @@ import {
   encodeServerFrame,
   Payload,
   ProtocolError,
+  type EncodedPayload,
+  type EncodedServerFrame,
   type ServerFrame,
 } from '../../lib/protocol/index.js';
 import { clientFrame, jsonText, serverFrame } from './support/arbitraries.js';
 
-/** The frame as a server holds it: its payload as text. */
-function withPayloadText(frame: ServerFrame): ServerFrame<Payload> {
-  if (!('payload' in frame)) return frame as ServerFrame<Payload>;
-  const { payload, ...rest } = frame;
-  return { ...rest, payload: Payload.of(payload) } as ServerFrame<Payload>;
+/** The frame as a server holds it: what is the application's as text. */
+function encoded(frame: ServerFrame): EncodedServerFrame {
+  const texts = Object.entries(frame).map(([name, value]: [string, unknown]) => {
+    if (name === 'messages') return [name, (value as unknown[]).map(textOf)];
+    return [name, name === 'payload' || name === 'snapshot' ? textOf(value) : value];
+  });
+  return Object.fromEntries(texts) as EncodedServerFrame;
+}
+
+function textOf(value: unknown): EncodedPayload {
+  return { text: JSON.stringify(value) };
 }
 
 describe('encodeClientFrame', () => {
@@ -41,7 +49,7 @@ describe('encodeServerFrame', () => {
   it('writes what decodeServerFrame reads back, for every frame', () => {
     fc.assert(
       fc.property(serverFrame, (frame) => {
-        expect(decodeServerFrame(encodeServerFrame(withPayloadText(frame)))).toEqual(frame);
+        expect(decodeServerFrame(encodeServerFrame(encoded(frame)))).toEqual(frame);
       }),
       { numRuns: 500 },
     );
@@ -54,6 +62,52 @@ describe('encodeServerFrame', () => {
   it('writes a payload that is only text', () => {
     const text = encodeServerFrame({ type: 'next', id: '1', payload: { text: '[ 1.0 ]' } });
     expect(text).toBe('{"type":"next","id":"1","payload":[ 1.0 ]}');
+  });
+
+  it('writes a snapshot and the messages of a page that are only text', () => {
+    const position = { epoch: 'e', offset: 2 };
+    const snapshot = { text: '{ "a": 1.0 }' };
+    expect(encodeServerFrame({ type: 'subscribed', room: 'a', ...position, snapshot })).toBe(
+      '{"type":"subscribed","room":"a","epoch":"e","offset":2,"snapshot":{ "a": 1.0 }}',
+    );
+    const messages = [{ text: '{"event":"x", "payload":1e2}' }, { text: '{"event":"y"}' }];
+    const page = { type: 'history', id: '1', room: 'a', ...position, complete: true } as const;
+    expect(encodeServerFrame({ ...page, messages })).toBe(
+      '{"type":"history","id":"1","room":"a","epoch":"e","offset":2,"complete":true,' +
+        '"messages":[{"event":"x", "payload":1e2},{"event":"y"}]}',
+    );
+  });
+
+  it('writes a page without messages', () => {
+    const page = { type: 'history', id: '1', room: 'a', epoch: 'e', offset: 0 } as const;
+    expect(encodeServerFrame({ ...page, messages: [], complete: true })).toBe(
+      '{"type":"history","id":"1","room":"a","epoch":"e","offset":0,"complete":true,"messages":[]}',
+    );
+  });
+
+  it('puts the text of a snapshot and of each message in as it came, character by character', () => {
+    const position = { epoch: 'e', offset: 1 };
+    fc.assert(
+      fc.property(jsonText, fc.array(jsonText, { maxLength: 3 }), (snapshot, payloads) => {
+        const entered = encodeServerFrame({
+          type: 'subscribed',
+          room: 'a',
+          ...position,
+          snapshot: { text: snapshot },
+        });
+        expect(entered.endsWith(`,"snapshot":${snapshot}}`)).toBe(true);
+        const texts = payloads.map(
+          (text, index) => `{"offset":${String(index)},"payload":${text}}`,
+        );
+        const messages = texts.map((text) => ({ text }));
+        const page = { type: 'history', id: '1', room: 'a', ...position, complete: true } as const;
+        const written = encodeServerFrame({ ...page, messages });
+        expect(written.endsWith(`,"messages":[${texts.join(',')}]}`)).toBe(true);
+        expect(JSON.parse(entered)).toMatchObject(position);
+        expect(JSON.parse(written)).toMatchObject(position);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('puts the text of a payload in as it came, character by character', () => {

@@ -12,6 +12,14 @@ function codeOf(frame: unknown): string | undefined {
   return decoded instanceof ProtocolError ? decoded.code : undefined;
 }
 
+function askHistory(limit: number): unknown {
+  return { type: 'history', id: '1', room: 'a', limit };
+}
+
+function askWithCredit(credit: number): unknown {
+  return { type: 'request', id: '1', event: 'e', credit };
+}
+
 describe('limits', () => {
   it('stand in PROTOCOL.md with the same numbers, each', () => {
     const documented = documentTable('limits').map(([, value = '', constant]) => [
@@ -65,6 +73,19 @@ describe('limits', () => {
       "a hello's list of rooms",
       protocol.MAX_HELLO_ROOMS,
       (size) => ({ type: 'hello', rooms: Array.from({ length: size }, () => ({ room: 'a' })) }),
+    ],
+    ["a page of history's messages", protocol.MAX_HISTORY_PAGE, askHistory],
+    ['the credit of a request', protocol.MAX_CREDIT, askWithCredit],
+    ['a credit', protocol.MAX_CREDIT, (size) => ({ type: 'credit', id: '1', count: size })],
+    [
+      "a refusal's code",
+      protocol.MAX_CODE_LENGTH,
+      (size) => ({ type: 'error', id: '1', code: 'x'.repeat(size), message: '' }),
+    ],
+    [
+      "a refusal's message",
+      protocol.MAX_MESSAGE_LENGTH,
+      (size) => ({ type: 'error', id: '1', code: 'x', message: 'x'.repeat(size) }),
     ],
   ])('allow %s of just the limit and not one more', (_what, limit, make) => {
     expect(codeOf(make(limit))).toBeUndefined();

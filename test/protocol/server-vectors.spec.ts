@@ -56,7 +56,7 @@ class ServerReplay {
   async #act(step: ApplicationStep): Promise<void> {
     const peer = this.peers.at(-1);
     await peer?.flush();
-    await this.application.act(step, peer?.connectionId);
+    await this.application.act(fill(step, this.#bindings) as ApplicationStep, peer?.connectionId);
   }
 
   #send(step: FrameStep | RawStep): void {

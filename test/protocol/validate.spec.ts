@@ -7,11 +7,14 @@ import {
   describe as describeValue,
   findBroken,
   flag,
+  integer,
   list,
   may,
   must,
+  oneOf,
   record,
   room,
+  shortText,
   text,
 } from '../../lib/protocol/validate.js';
 
@@ -72,6 +75,36 @@ describe('checks', () => {
     expect(check({ a: true, b: -1 })).toBe('an object whose b is an integer from 0 to 2^53-1');
     expect(check({})).toBe('an object whose a is true or false');
     for (const bad of [null, [], 'a', 1]) expect(check(bad)).toBe('an object');
+  });
+
+  it('shortText takes the empty string too', () => {
+    const check = shortText(3);
+    for (const good of ['', 'abc']) expect(check(good)).toBeUndefined();
+    for (const bad of ['abcd', 1, null, undefined]) {
+      expect(check(bad)).toBe('a string of at most 3 characters');
+    }
+  });
+
+  it('integer takes whole numbers of its range', () => {
+    const check = integer(1, 3);
+    for (const good of [1, 3]) expect(check(good)).toBeUndefined();
+    for (const bad of [0, 4, 1.5, NaN, Infinity, '1', null, undefined]) {
+      expect(check(bad)).toBe('an integer from 1 to 3');
+    }
+  });
+
+  it('oneOf takes its words and nothing that looks like them', () => {
+    const check = oneOf('get', 'watch');
+    expect(check('watch')).toBeUndefined();
+    for (const bad of ['Watch', '', 'toString', ['get'], 1, undefined]) {
+      expect(check(bad)).toBe('one of get, watch');
+    }
+  });
+
+  it('list may have no limit', () => {
+    const check = list(flag);
+    expect(check(Array.from({ length: 5_000 }, () => true))).toBeUndefined();
+    expect(check('no list')).toBe('an array');
   });
 
   it('list looks at its length first and then at every item', () => {

@@ -18,12 +18,24 @@ describe('a room that a component listens to', () => {
     world.socket.receive({ type: 'subscribed', id: '1', room: NAME, epoch: 'e1', offset: 3 });
     world.socket.receive(message(4));
     handlers = { 'chat.message': (payload: unknown) => heard.push(`new ${String(payload)}`) };
-    world.socket.receive(message(6));
-    expect(heard).toEqual(['old 4', 'new 6']);
+    world.socket.receive(message(5));
+    expect(heard).toEqual(['old 4', 'new 5']);
     expect(world.socket.frames('subscribe')).toHaveLength(1);
     off();
     await settle();
     expect(world.socket.frames('unsubscribe')).toHaveLength(1);
+  });
+
+  it('asks for the state with the first subscription', async () => {
+    const world = await connectedWorld();
+    const room = world.client.room(NAME);
+    const handlers: AnyHandlers = { 'chat.message': () => undefined, reset: () => undefined };
+    bindRoom(room, ['chat.message', 'reset'], () => handlers)();
+    bindRoom(room, ['chat.message', 'reset'], () => handlers);
+    await settle();
+    expect(world.socket.sent.slice(1)).toEqual([
+      { type: 'subscribe', id: '1', room: NAME, snapshot: true },
+    ]);
   });
 
   it('sends nothing twice when it is mounted, unmounted and mounted as strict mode does', async () => {

@@ -1,16 +1,20 @@
-import type {
-  Application,
-  Authentication,
-  Connection,
-  Handshake,
-  Observer,
-  Publication,
-  PublishDecision,
-  Random,
-  RequestContext,
-  RoomDirectory,
-  RoomRights,
-  TokenVerifier,
+import {
+  DEFAULT_HISTORY,
+  type Application,
+  type Authentication,
+  type Connection,
+  type Handshake,
+  type HistoryPolicy,
+  type Observer,
+  type PresencePolicy,
+  type Publication,
+  type PublishDecision,
+  type Random,
+  type RequestContext,
+  type RequestHandler,
+  type RoomDirectory,
+  type RoomRights,
+  type TokenVerifier,
 } from '../../lib/core/index.js';
 
 /** Names that count up: what a failing test prints can be read. */
@@ -65,6 +69,8 @@ export function handshake(overrides: Partial<Handshake> = {}): Handshake {
 /** Handlers by event, and what happened to connections. */
 export class FakeApplication implements Application {
   readonly handlers = new Map<string, (request: RequestContext) => Promise<unknown>>();
+  /** Events whose handlers may run once only. */
+  readonly idempotent = new Set<string>();
   readonly log: string[] = [];
   /** Awaited before a connection is let in. */
   onConnecting: (connection: Connection) => Promise<void> = () => Promise.resolve();
@@ -86,8 +92,9 @@ export class FakeApplication implements Application {
     this.onDisconnected(connection);
   }
 
-  handles(event: string): boolean {
-    return this.handlers.has(event);
+  handler(event: string): RequestHandler | undefined {
+    if (!this.handlers.has(event)) return undefined;
+    return { isIdempotent: this.idempotent.has(event) };
   }
 
   async handle(_: Connection, request: RequestContext): Promise<unknown> {
@@ -99,12 +106,24 @@ export class FakeApplication implements Application {
 /** Rights that say yes unless told otherwise. */
 export class FakeRights implements RoomRights {
   isPublic = false;
+  history: HistoryPolicy = DEFAULT_HISTORY;
+  presence: PresencePolicy | undefined = {
+    graceMs: 10_000,
+    countsOnly: false,
+    info: () => Promise.resolve(undefined),
+  };
+  snapshot?: NonNullable<RoomRights['snapshot']>;
+  onHistory: (userId: string) => Promise<boolean> = () => Promise.resolve(true);
   onSubscribe: (userId: string) => Promise<boolean> = () => Promise.resolve(true);
   onPublish: RoomRights['decidePublish'] = (_user, _event, payload): Promise<PublishDecision> =>
     Promise.resolve({ allowed: true, payload: payload?.text });
 
   canSubscribe(user: { readonly id: string }): Promise<boolean> {
     return this.onSubscribe(user.id);
+  }
+
+  canReadHistory(user: { readonly id: string }): Promise<boolean> {
+    return this.onHistory(user.id);
   }
 
   onPresence: (userId: string) => Promise<boolean> = () => Promise.resolve(true);

@@ -71,6 +71,8 @@ export interface AppSetup {
   readonly realtime?: DynamicModule;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly providers?: readonly Provider[];
+  /** Parts of the module that are replaced, by their tokens. */
+  readonly overrides?: ReadonlyMap<symbol, unknown>;
   /** What `main.ts` would do before `listen()`. */
   readonly prepare?: (app: INestApplication) => void;
   /** The module's path. Default `/realtime`. */
@@ -123,12 +125,13 @@ export async function createApp(
 ): Promise<INestApplication> {
   const { platform = 'express', imports = [], providers = [], prepare } = setup;
   const options = { auth: { verify: verifyByName }, ...setup.options };
-  const module = await Test.createTestingModule({
+  const builder = Test.createTestingModule({
     imports: [setup.realtime ?? RealtimeModule.forRoot(options), ...imports],
     providers: [...providers],
-  })
-    .setLogger(log)
-    .compile();
+  }).setLogger(log);
+  for (const [token, value] of setup.overrides ?? [])
+    builder.overrideProvider(token).useValue(value);
+  const module = await builder.compile();
   const adapter = platform === 'express' ? new ExpressAdapter() : new FastifyAdapter();
   const app = module.createNestApplication(adapter);
   prepare?.(app);

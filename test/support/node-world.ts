@@ -1,4 +1,5 @@
 import {
+  DEFAULT_HISTORY,
   DEFAULT_LIMITS,
   DEFAULT_SESSION_OPTIONS,
   RealtimeNode,
@@ -6,9 +7,16 @@ import {
   type Connection,
   type CoreLimits,
   type Handshake,
+  type PresenceStore,
+  type ReplyStore,
   type SessionOptions,
 } from '../../lib/core/index.js';
-import { MemoryBroker } from '../../lib/memory/index.js';
+import {
+  MemoryBroker,
+  MemoryPresenceStore,
+  MemoryReplyStore,
+  ReplyBook,
+} from '../../lib/memory/index.js';
 import type { ServerFrame } from '../../lib/protocol/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import {
@@ -28,31 +36,44 @@ export interface WorldOptions {
   readonly sessions?: Partial<SessionOptions>;
   readonly concurrency?: number;
   readonly broker?: (world: NodeWorld) => Broker;
+  readonly replies?: (world: NodeWorld) => ReplyStore;
+  readonly presence?: (world: NodeWorld) => PresenceStore;
+  /** The time that it shares with other nodes. */
+  readonly clock?: ManualClock;
+  /** What its ids begin with. Default `id`. */
+  readonly name?: string;
 }
 
 /** One node with everything around it in this process, in virtual time. */
 export class NodeWorld {
-  readonly clock = new ManualClock();
-  readonly random = new CountingRandom();
+  readonly clock: ManualClock;
+  readonly random: CountingRandom;
   readonly observer = new RecordingObserver();
   readonly verifier = new FakeVerifier();
   readonly application = new FakeApplication();
   readonly directory = new FakeDirectory();
   readonly broker: Broker;
+  readonly presence: PresenceStore;
   readonly node: RealtimeNode;
 
   constructor(options: WorldOptions = {}) {
+    this.clock = options.clock ?? new ManualClock();
+    this.random = new CountingRandom(options.name);
     this.broker =
       options.broker?.(this) ?? new MemoryBroker(this.clock, new CountingRandom('epoch'));
+    this.presence = options.presence?.(this) ?? new MemoryPresenceStore(this.clock);
     this.node = new RealtimeNode({
       application: this.application,
       broker: this.broker,
+      replies: options.replies?.(this) ?? new MemoryReplyStore(new ReplyBook(this.clock)),
+      presence: this.presence,
       verifier: this.verifier,
       directory: this.directory,
       clock: this.clock,
       random: this.random,
       observer: this.observer,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
+      history: DEFAULT_HISTORY,
       sessions: { ...DEFAULT_SESSION_OPTIONS, ...options.sessions },
       heartbeat: { intervalMs: 30_000, timeoutMs: 45_000 },
       concurrency: options.concurrency ?? 1,

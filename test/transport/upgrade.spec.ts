@@ -153,6 +153,22 @@ describe('upgrade requests', () => {
     expect(ours).toEqual(['/realtime']);
   });
 
+  it('are ours, once we are retired, unless somebody else listens', async () => {
+    const { http, router, port, ours } = await bare();
+    const log: string[] = [];
+    router.adopt(() => http.on('upgrade', answering('adopted', log)));
+    router.retire();
+    router.retire();
+    for (const path of ['/theirs', '/realtime']) await RawSocket.dial(port, { path }).ended;
+    expect(log).toEqual([]);
+    expect(ours).toEqual(['/theirs', '/realtime']);
+
+    http.on('upgrade', answering('other', log));
+    const other = await RawSocket.connect(port, { path: '/theirs' });
+    expect(other.status).toBe(418);
+    expect(ours).toHaveLength(2);
+  });
+
   it('find the server as it was once we have left it', async () => {
     const { http, router } = await bare();
     const before = answering('before');

@@ -5,8 +5,11 @@ import {
   RealtimeClient,
   type MessageInfo,
   type NameOfPattern,
+  type PresenceMember,
+  type PresenceState,
   type PublishReceipt,
   type RoomGap,
+  type RoomReset,
   type WebSocketConstructor,
 } from '../../lib/client/index.js';
 import { realtimeHooks } from '../../lib/react/index.js';
@@ -22,12 +25,17 @@ interface ChatContract {
     'chat/:room': {
       events: { 'chat.message': { text: string } };
       publish: { typing: { on: boolean } };
+      snapshot: { title: string };
     };
     'chat/:room/log': { events: { line: string } };
     lobby: { events: { joined: { name: string } } };
     'files/*': { events: { changed: { path: string } } };
   };
   events: { notice: { text: string } };
+  serverRequests: {
+    'draft.save': { payload: { draft: string }; response: { saved: boolean } };
+    'window.focus': object;
+  };
 }
 
 const options = { autoConnect: false } as const;
@@ -105,6 +113,63 @@ describe('a contract', () => {
     });
   });
 
+  it("types a room's state, and has none where there is none", () => {
+    compiled((): unknown => {
+      const room = client.room('chat/general');
+      room.on('reset', (state, info) => {
+        expectTypeOf(state).toEqualTypeOf<{ title: string }>();
+        expectTypeOf(info).toEqualTypeOf<RoomReset>();
+      });
+      room.on('recovered', ({ replayed }) => {
+        expectTypeOf(replayed).toEqualTypeOf<number>();
+      });
+      client.room('lobby').on('reset', (state) => {
+        expectTypeOf(state).toBeNever();
+      });
+      return untyped.room('any').on('reset', (state) => {
+        expectTypeOf(state).toBeUnknown();
+      });
+    });
+  });
+
+  it("types a room's past by its events", () => {
+    compiled(async () => {
+      const { messages } = await client.room('chat/general').history({ limit: 5 });
+      const [first] = messages;
+      expectTypeOf(first?.payload).toEqualTypeOf<{ text: string } | undefined>();
+      expectTypeOf(first?.event).toEqualTypeOf<'chat.message' | undefined>();
+      const any = await untyped.room('any').history();
+      expectTypeOf(any.messages[0]?.payload).toBeUnknown();
+    });
+  });
+
+  it('types who is in a room', () => {
+    compiled((): unknown => {
+      const { presence } = client.room('chat/general');
+      expectTypeOf(presence.get()).resolves.toEqualTypeOf<PresenceState>();
+      return presence.watch(({ members }, { joined }) => {
+        expectTypeOf(members).toEqualTypeOf<ReadonlyMap<string, PresenceMember> | undefined>();
+        expectTypeOf(joined).toEqualTypeOf<readonly PresenceMember[]>();
+      });
+    });
+  });
+
+  it("types the server's requests", () => {
+    compiled((): unknown => {
+      client.handle('draft.save', (payload, { signal }) => {
+        expectTypeOf(payload).toEqualTypeOf<{ draft: string }>();
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+        return Promise.resolve({ saved: true });
+      });
+      client.handle('window.focus', () => undefined);
+      // @ts-expect-error no such request
+      client.handle('draft.saved', () => undefined);
+      // @ts-expect-error the wrong answer
+      client.handle('draft.save', () => ({ saved: 1 }));
+      return untyped.handle('any', (payload) => payload);
+    });
+  });
+
   it('types messages without a room', () => {
     compiled((): unknown => {
       // @ts-expect-error no such event
@@ -139,6 +204,7 @@ describe('a contract', () => {
       const { room } = useRoom('chat/general', {
         'chat.message': ({ text }) => text,
         gap: ({ reason }) => reason,
+        reset: ({ title }) => title,
       });
       // @ts-expect-error no such event
       useRoom('chat/general', { 'chat.massage': () => undefined });

@@ -9,6 +9,7 @@ import {
   PORT_METADATA,
 } from '@nestjs/websockets/constants.js';
 
+import { REALTIME_IDEMPOTENT_METADATA } from '../decorators/idempotent.decorator.js';
 import { REALTIME_PUBLIC_METADATA } from '../decorators/public.decorator.js';
 import { REALTIME_GATEWAY_METADATA } from '../decorators/realtime-gateway.decorator.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
@@ -25,6 +26,8 @@ export interface GatewayHandler {
   readonly method: string;
   /** Whether anonymous sessions may reach it. */
   readonly isPublic: boolean;
+  /** Whether its requests take effect once, however often they are sent. */
+  readonly isIdempotent: boolean;
   /** Whether its declared return type is an Observable. */
   readonly returnsObservable: boolean;
   /** Whether the application has filters on it or its class. */
@@ -155,6 +158,7 @@ export class GatewayExplorer {
           `${name}: the event ${JSON.stringify(event)} already has a handler, ${other.gateway}.${other.method}; a request has one answer`,
         );
       }
+      const returnsObservable = declaresObservable(prototype, method);
       const hasFilters = classFilters.length > 0 || ownFilters(callback).length > 0;
       // Outside of the class's own, which may answer without the handler or in spite of it.
       const outermost = hasMetadata(INTERCEPTORS_METADATA, metatype) ? metatype : callback;
@@ -164,7 +168,8 @@ export class GatewayExplorer {
         gateway: metatype.name,
         method,
         isPublic: [callback, metatype].some(isPublic),
-        returnsObservable: declaresObservable(prototype, method),
+        isIdempotent: isIdempotent(callback, name, returnsObservable),
+        returnsObservable,
         hasFilters,
         hasInterceptors: hasMetadata(INTERCEPTORS_METADATA, metatype, callback),
       });
@@ -181,6 +186,18 @@ export class GatewayExplorer {
 
 function isPublic(target: object): boolean {
   return Reflect.getMetadata(REALTIME_PUBLIC_METADATA, target) === true;
+}
+
+/** @throws Error for a marked handler of which it can be seen that it returns a stream. */
+function isIdempotent(callback: object, name: string, returnsObservable: boolean): boolean {
+  if (Reflect.getMetadata(REALTIME_IDEMPOTENT_METADATA, callback) !== true) return false;
+  const kind = Object.prototype.toString.call(callback);
+  if (returnsObservable || kind === '[object AsyncGeneratorFunction]') {
+    throw new Error(
+      `${name}: an @Idempotent() handler returns a value; streams cannot be repeated`,
+    );
+  }
+  return true;
 }
 
 function gatewayOptions(metatype: GatewayClass): { path?: unknown; namespace?: unknown } {

@@ -31,7 +31,7 @@ export class MessageContext {
     return this.request.event;
   }
 
-  /** Aborts when the request is cancelled or its connection ends. */
+  /** Aborts when the request is cancelled or, unless it is idempotent, its connection ends. */
   get signal(): AbortSignal {
     return this.request.signal;
   }

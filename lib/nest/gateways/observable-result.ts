@@ -7,7 +7,7 @@ export function streamOf(source: Observable<unknown>): StreamSource {
   return new StreamSource((sink) => {
     const subscription = source.subscribe({
       next: (item) => {
-        void sink.next(item);
+        sink.next(item);
       },
       error: (error: unknown) => {
         sink.failed(error);
@@ -54,7 +54,7 @@ export function valueOrStream(source: Observable<unknown>): Promise<unknown> {
 }
 
 /** Keeps what was emitted until somebody listens; from then on passes it on. */
-class Relay implements StreamSink {
+class Relay {
   subscription: Subscription | undefined;
   readonly #kept: ((sink: StreamSink) => void)[] = [];
   #items = 0;
@@ -70,11 +70,11 @@ class Relay implements StreamSink {
     return this.#items === 1 && this.#ended;
   }
 
-  next(item: unknown): undefined {
+  next(item: unknown): void {
     this.#items += 1;
     if (this.#items === 1) this.first = item;
     this.#pass((sink) => {
-      void sink.next(item);
+      sink.next(item);
     });
   }
 
@@ -92,11 +92,14 @@ class Relay implements StreamSink {
   }
 
   source(): StreamSource {
+    const stop = (): void => {
+      this.subscription?.unsubscribe();
+    };
     return new StreamSource((sink) => {
       this.#sink = sink;
       for (const emission of this.#kept.splice(0)) emission(sink);
-      return () => this.subscription?.unsubscribe();
-    });
+      return stop;
+    }, stop);
   }
 
   #pass(emission: (sink: StreamSink) => void): void {

@@ -59,8 +59,8 @@ export class RealtimeApplication implements Application {
     this.registry.of(connection).end(reason);
   }
 
-  handles(event: string): boolean {
-    return this.explorer.handler(event) !== undefined;
+  handler(event: string): GatewayHandler | undefined {
+    return this.explorer.handler(event);
   }
 
   async handle(connection: Connection, request: RequestContext): Promise<unknown> {
@@ -110,9 +110,10 @@ function checked(
   return new StreamSource((sink: StreamSink) => {
     let hasItems = false;
     return source.start({
+      ready: () => sink.ready(),
       next: (item) => {
         hasItems = true;
-        return sink.next(item);
+        sink.next(item);
       },
       failed: (error) => {
         sink.failed(exceptionToError(error) ?? error);
@@ -126,7 +127,7 @@ function checked(
         }
       },
     });
-  });
+  }, source.discard);
 }
 
 /**

@@ -8,6 +8,8 @@ export interface OptionRule {
   /** The expectation in words, or how to put it for a value that breaks it. */
   readonly expected: string | ((value: unknown) => string);
   accepts(value: unknown): boolean;
+  /** Rules of what is inside a value that is not accepted as it is, but is an object. */
+  readonly group?: OptionRules;
 }
 
 /** Rules of a group of options, by name. */
@@ -15,15 +17,17 @@ export interface OptionRules {
   readonly [name: string]: OptionRule | OptionRules;
 }
 
-/** Options that break their rules. The message has a line for each: path, rule, value. */
+/** Options that break their rules, the module's or a room class's. The message has a line for each: path, rule, value. */
 export class RealtimeOptionsError extends Error {
   override readonly name = 'RealtimeOptionsError';
 
   constructor(
     /** One line for each broken rule. */
     readonly problems: readonly string[],
+    /** Whose options they are. */
+    owner = 'RealtimeModule',
   ) {
-    super(`Invalid RealtimeModule options:\n  ${problems.join('\n  ')}`);
+    super(`Invalid ${owner} options:\n  ${problems.join('\n  ')}`);
   }
 }
 
@@ -78,6 +82,11 @@ export function custom(expected: string, accepts: (value: unknown) => boolean): 
   return { expected, accepts };
 }
 
+/** A value that a rule accepts as it is, or a group of options. */
+export function either(rule: OptionRule, group: OptionRules): OptionRule {
+  return { ...rule, group };
+}
+
 /** A path of segments without query, fragment or trailing slash. */
 export const urlPath: OptionRule = {
   expected: 'a path such as "/realtime" (starts with "/", no trailing "/", no query)',
@@ -86,9 +95,7 @@ export const urlPath: OptionRule = {
 
 /** Every broken rule of `options`, as lines that start with the option's path. */
 export function findProblems(path: string, rules: OptionRules, options: unknown): string[] {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    return [`${path}: expected an object, got ${show(options)}`];
-  }
+  if (!isGroup(options)) return [`${path}: expected an object, got ${show(options)}`];
   const given = new Map<string, unknown>(Object.entries(options));
   const problems: string[] = [];
   for (const [name, value] of given) {
@@ -106,13 +113,18 @@ export function findProblems(path: string, rules: OptionRules, options: unknown)
 function findProblem(path: string, rule: OptionRule | OptionRules, value: unknown): string[] {
   if (!isRule(rule)) return findProblems(path, rule, value);
   if (rule.accepts(value)) return [];
-  const { expected } = rule;
+  const { expected, group } = rule;
+  if (group !== undefined && isGroup(value)) return findProblems(path, group, value);
   const words = typeof expected === 'string' ? expected : expected(value);
   return [`${path}: expected ${words}, got ${show(value)}`];
 }
 
 function isRule(rule: OptionRule | OptionRules): rule is OptionRule {
   return typeof rule['accepts'] === 'function';
+}
+
+function isGroup(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A value as it would stand in code. Options are the developer's own: they may be shown. */

@@ -6,10 +6,12 @@ import type {
   Authentication,
   CoreLimits,
   Handshake,
+  HistoryPolicy,
   RealtimeUser,
   SessionOptions,
   TokenVerifier,
 } from '../../core/index.js';
+import type { MemoryBrokerOptions, ReplyBookOptions } from '../../memory/index.js';
 import type {
   AdmissionLimits,
   AllowedOrigins,
@@ -19,6 +21,7 @@ import type {
 } from '../../transport/index.js';
 import type { JwtOptions } from '../auth/jwt-options.interface.js';
 import type { TokenSourceOptions } from '../auth/token-sources.js';
+import type { HistoryOption } from './history-option.js';
 
 /** What a verify function may give: a user, a user with the life of the credentials, or nobody. */
 export type VerifiedUser = RealtimeUser | Authentication | null | undefined;
@@ -62,6 +65,15 @@ export interface RealtimeHandlerOptions {
   readonly concurrency?: number;
 }
 
+/** What rooms are like whose class says nothing else, or that no class declares. */
+export interface RealtimeRoomsOptions {
+  /**
+   * What is kept of a room's messages. Default: 1 000 messages, 5 minutes, 1 MiB a room, whichever is
+   * reached first. `false`: nothing.
+   */
+  readonly history?: HistoryOption;
+}
+
 /** How the server leaves. */
 export interface RealtimeShutdownOptions {
   /** Longest wait for requests that are being answered, in milliseconds. Default 10 000. 0: do not wait. */
@@ -73,6 +85,15 @@ export interface RealtimeShutdownOptions {
   readonly spreadMs?: number;
   /** Longest wait for clients to answer the close, in milliseconds. Default 2 000. Then they are cut. */
   readonly graceMs?: number;
+}
+
+/** What a single node remembers. */
+export interface RealtimeMemoryOptions extends MemoryBrokerOptions {
+  /**
+   * How much is kept of the replies of `@Idempotent()` handlers; for how long, and of how many requests,
+   * say `operations`. Without effect where `REALTIME_REPLY_STORE` is overridden.
+   */
+  readonly replies?: Omit<ReplyBookOptions, 'operations'>;
 }
 
 /** Every bound of a server. */
@@ -103,6 +124,9 @@ export interface RealtimeModuleOptions {
   /** Finding peers that are gone. */
   readonly heartbeat?: Partial<HeartbeatOptions>;
   readonly handlers?: RealtimeHandlerOptions;
+  readonly rooms?: RealtimeRoomsOptions;
+  /** Bounds of what a single node remembers. Without effect where `REALTIME_BROKER` is overridden. */
+  readonly memory?: RealtimeMemoryOptions;
   readonly shutdown?: RealtimeShutdownOptions;
   /**
    * Makes the adapter of the app's other gateways, such as `(server) => new IoAdapter(server)`. With
@@ -128,6 +152,8 @@ export interface ResolvedRealtimeOptions {
   readonly limits: RealtimeLimits;
   readonly heartbeat: HeartbeatOptions;
   readonly handlers: Required<RealtimeHandlerOptions>;
+  readonly rooms: { readonly history: HistoryPolicy };
+  readonly memory: RealtimeMemoryOptions;
   readonly shutdown: Required<RealtimeShutdownOptions>;
   /** Makes the adapter of the app's other gateways. */
   readonly fallbackAdapter: ((httpServer: Server) => WebSocketAdapter) | undefined;

@@ -1,4 +1,9 @@
-import { DEFAULT_LIMITS, DEFAULT_SESSION_OPTIONS, type SessionOptions } from '../../core/index.js';
+import {
+  DEFAULT_HISTORY,
+  DEFAULT_LIMITS,
+  DEFAULT_SESSION_OPTIONS,
+  type SessionOptions,
+} from '../../core/index.js';
 import {
   clientAddress,
   DEFAULT_ADMISSION_LIMITS,
@@ -8,6 +13,7 @@ import {
   type TrustProxy,
 } from '../../transport/index.js';
 import { AUTH_RULES, authProblems } from './auth-rules.js';
+import { HISTORY_RULE, resolveHistory } from './history-option.js';
 import {
   callable,
   findProblems,
@@ -18,6 +24,7 @@ import {
   urlPath,
   type OptionRules,
 } from './option-rules.js';
+import { present } from './present.js';
 import type {
   RealtimeModuleOptions,
   ResolvedRealtimeOptions,
@@ -64,7 +71,11 @@ const RULES: OptionRules = {
     preAuthInboxBytes: integer(1_024),
     outboxBytes: integer(1_024),
     rooms: integer(0),
+    replayMessages: integer(0),
     streams: integer(0),
+    streamBufferBytes: integer(0),
+    clientRequests: integer(1),
+    idempotentRuns: integer(1),
     connectionsPerUser: integer(1),
     attemptsPerSecond: integer(1),
     attemptBurst: integer(1),
@@ -77,6 +88,14 @@ const RULES: OptionRules = {
   },
   heartbeat: { intervalMs: milliseconds(1_000), timeoutMs: milliseconds(1_000) },
   handlers: { concurrency: integer(1) },
+  rooms: { history: HISTORY_RULE },
+  memory: {
+    metaTtlMs: integer(0),
+    maxRooms: integer(1),
+    maxHistoryBytes: integer(0),
+    operations: { windowMs: integer(0), perClient: integer(1), total: integer(1) },
+    replies: { maxReplyBytes: integer(0), maxBytes: integer(0), leaseMs: milliseconds(1) },
+  },
   shutdown: {
     drainMs: milliseconds(0),
     spreadMs: milliseconds(0),
@@ -118,6 +137,8 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
     },
     heartbeat,
     handlers: { concurrency: options.handlers?.concurrency ?? 1 },
+    rooms: { history: resolveHistory(options.rooms?.history, DEFAULT_HISTORY) },
+    memory: present(options.memory),
     shutdown: { drainMs: 10_000, spreadMs: 10_000, graceMs: 2_000, ...present(options.shutdown) },
     fallbackAdapter: options.fallbackAdapter,
   };
@@ -126,11 +147,4 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
 function sessionOptions(auth: RealtimeModuleOptions['auth']): Partial<SessionOptions> {
   const { graceMs, rememberRevokedMs } = auth ?? {};
   return present({ graceMs, rememberRevokedMs });
-}
-
-/** The fields that are not `undefined`: an absent option and one set to `undefined` mean the same. */
-function present<T extends object>(options: T | undefined): Partial<T> {
-  return Object.fromEntries(
-    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
-  ) as Partial<T>;
 }

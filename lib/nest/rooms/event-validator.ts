@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 
 import { Payload } from '../../protocol/index.js';
 import { exceptionToError } from '../gateways/exception-to-error.js';
-import type { EventSchema } from './room-policy.interface.js';
+import type { EventSchema } from './room-options.interface.js';
 
 /** A payload that may be published, as JSON text, or the rules it breaks. */
 export type EventVerdict =

@@ -1,6 +1,6 @@
 import { applyDecorators, Injectable, SetMetadata } from '@nestjs/common';
 
-import type { RoomOptions } from './room-policy.interface.js';
+import type { RoomOptions } from './room-options.interface.js';
 
 /** Metadata key of a room class's {@link RoomDefinition}. */
 export const REALTIME_ROOM_METADATA = 'realtime:room';
@@ -17,7 +17,7 @@ export interface RoomDefinition {
  *
  * @param pattern segments joined by `/`: a literal, `:name` for any one segment, or `*` as the last
  * for one or more. Of several that match, the most specific wins: a literal before a parameter before
- * `*`, from left to right. Two that are equally specific fail at start-up.
+ * `*`, from left to right. Two that are equally specific fail at start-up, as do wrong options.
  */
 export function RealtimeRoom(pattern: string, options: RoomOptions = {}): ClassDecorator {
   const definition: RoomDefinition = { pattern, options };

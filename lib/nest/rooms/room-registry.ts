@@ -1,37 +1,34 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 
-import type {
-  Observer,
-  PublishDecision,
-  RealtimeUser,
-  RoomDirectory,
-  RoomRights,
-} from '../../core/index.js';
-import { ErrorCode, type Payload } from '../../protocol/index.js';
+import type { Observer, RoomDirectory, RoomRights } from '../../core/index.js';
 import { REALTIME_PUBLIC_METADATA } from '../decorators/public.decorator.js';
-import { REALTIME_OBSERVER } from '../realtime.tokens.js';
-import { eventValidator, type EventValidator } from './event-validator.js';
+import { resolveHistory } from '../options/history-option.js';
+import { RealtimeOptionsError } from '../options/option-rules.js';
+import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
+import { REALTIME_OBSERVER, REALTIME_OPTIONS } from '../realtime.tokens.js';
+import { eventValidator } from './event-validator.js';
+import { rightsOf, type RoomClass } from './policy-rights.js';
 import { REALTIME_ROOM_METADATA, type RoomDefinition } from './realtime-room.decorator.js';
+import { roomProblems } from './room-option-rules.js';
 import { RoomPattern } from './room-pattern.js';
 import type { RoomParams, RoomPolicy } from './room-policy.interface.js';
 
-interface RoomClass {
-  readonly name: string;
-  readonly pattern: RoomPattern;
-  readonly events: ReadonlyMap<string, EventValidator>;
-  readonly isPublic: boolean;
-  readonly policy: () => RoomPolicy;
-}
+/** Milliseconds for which a client whose connection broke still counts as there. */
+const DEFAULT_GRACE_MS = 10_000;
 
 /** The room classes of the application, as the core's directory. */
 @Injectable()
 export class RoomRegistry implements RoomDirectory {
   readonly #classes: RoomClass[] = [];
+  /** Every event that some class never stores: most publishes need not look for their class. */
+  readonly #volatile = new Set<string>();
 
   constructor(
     private readonly discovery: DiscoveryService,
     @Inject(REALTIME_OBSERVER) private readonly observer: Observer,
+    @Inject(REALTIME_OPTIONS) private readonly options: Pick<ResolvedRealtimeOptions, 'rooms'>,
   ) {}
 
   /** How many room classes there are. */
@@ -42,9 +39,11 @@ export class RoomRegistry implements RoomDirectory {
   /**
    * Looks at every provider. To be called once, after all classes are known.
    *
+   * @throws RealtimeOptionsError with a line for each rule that a class's options break.
    * @throws Error for a broken pattern, two equally specific ones, or a request-scoped class.
    */
   explore(): void {
+    const problems: string[] = [];
     for (const wrapper of this.discovery.getProviders()) {
       const metatype = wrapper.metatype as { readonly name: string } | null;
       if (typeof metatype !== 'function') continue;
@@ -54,25 +53,57 @@ export class RoomRegistry implements RoomDirectory {
       if (!wrapper.isDependencyTreeStatic()) {
         throw new Error(`${metatype.name}: a room class cannot be request-scoped`);
       }
-      const { pattern, options } = definition;
-      const events = Object.entries(options.events ?? {});
-      this.#classes.push({
-        name: metatype.name,
-        pattern: new RoomPattern(pattern),
-        events: new Map(events.map(([event, schema]) => [event, eventValidator(schema)])),
-        isPublic: Reflect.getMetadata(REALTIME_PUBLIC_METADATA, metatype) === true,
-        policy: () => wrapper.instance as RoomPolicy,
-      });
+      const found = roomProblems(metatype.name, definition.options);
+      problems.push(...found);
+      if (found.length === 0) this.#add(metatype, definition, wrapper);
     }
+    if (problems.length > 0) throw new RealtimeOptionsError(problems, '@RealtimeRoom()');
     this.#sort();
   }
 
   find(room: string): RoomRights | undefined {
+    const match = this.#match(room);
+    return match && rightsOf(match.roomClass, match.params, this.observer);
+  }
+
+  /** Whether the class of this room says that messages with this event are never stored. */
+  isVolatile(room: string, event: string): boolean {
+    return this.#volatile.has(event) && this.#match(room)?.roomClass.volatile.has(event) === true;
+  }
+
+  #match(room: string): { roomClass: RoomClass; params: RoomParams } | undefined {
     for (const roomClass of this.#classes) {
       const params = roomClass.pattern.match(room);
-      if (params !== undefined) return new PolicyRights(roomClass, params, this.observer);
+      if (params !== undefined) return { roomClass, params };
     }
     return undefined;
+  }
+
+  #add(
+    metatype: { readonly name: string },
+    { pattern, options }: RoomDefinition,
+    wrapper: InstanceWrapper,
+  ): void {
+    const { events = {}, volatile = [], history, presence } = options;
+    for (const event of volatile) this.#volatile.add(event);
+    const { graceMs = DEFAULT_GRACE_MS, countsOnly = false } =
+      typeof presence === 'object' ? presence : {};
+    this.#classes.push({
+      name: metatype.name,
+      pattern: new RoomPattern(pattern),
+      events: new Map(
+        Object.entries(events).map(([event, schema]) => [event, eventValidator(schema)]),
+      ),
+      volatile: new Set(volatile),
+      isPublic: Reflect.getMetadata(REALTIME_PUBLIC_METADATA, metatype) === true,
+      history: resolveHistory(history, this.options.rooms.history),
+      presence: {
+        isTracked: typeof presence === 'object' ? true : presence,
+        graceMs,
+        countsOnly,
+      },
+      policy: () => wrapper.instance as RoomPolicy,
+    });
   }
 
   #sort(): void {
@@ -86,67 +117,4 @@ export class RoomRegistry implements RoomDirectory {
       }
     }
   }
-}
-
-/** One room's rights, by its class. */
-class PolicyRights implements RoomRights {
-  constructor(
-    private readonly roomClass: RoomClass,
-    private readonly params: RoomParams,
-    private readonly observer: Observer,
-  ) {}
-
-  get isPublic(): boolean {
-    return this.roomClass.isPublic;
-  }
-
-  canSubscribe(user: RealtimeUser): Promise<boolean> {
-    const policy = this.roomClass.policy();
-    return this.#ask('canSubscribe', () => policy.canSubscribe?.(user, this.params));
-  }
-
-  canSeePresence(user: RealtimeUser): Promise<boolean> {
-    const policy = this.roomClass.policy();
-    return this.#ask('canSeePresence', () => policy.canSeePresence?.(user, this.params));
-  }
-
-  async decidePublish(
-    user: RealtimeUser,
-    event: string,
-    payload: Payload | undefined,
-  ): Promise<PublishDecision> {
-    const policy = this.roomClass.policy();
-    const validate = this.roomClass.events.get(event);
-    if (policy.canPublish === undefined) return refused(ErrorCode.Forbidden, NOT_ALLOWED);
-    if (validate === undefined) {
-      return refused(ErrorCode.UnknownEvent, 'the room declares no such event');
-    }
-    const verdict = await validate(payload);
-    if (!verdict.valid) {
-      const { details } = verdict;
-      return { ...refused(ErrorCode.ValidationFailed, 'the payload breaks the schema'), details };
-    }
-    const allowed = await this.#ask('canPublish', () =>
-      policy.canPublish?.(user, this.params, event),
-    );
-    return allowed
-      ? { allowed, payload: verdict.payload }
-      : refused(ErrorCode.Forbidden, NOT_ALLOWED);
-  }
-
-  /** Only `true` means yes: a policy that fails, or returns nothing, lets nobody in. */
-  async #ask(what: string, ask: () => boolean | Promise<boolean> | undefined): Promise<boolean> {
-    try {
-      return (await ask()) === true;
-    } catch (error) {
-      this.observer.failed(`${this.roomClass.name}.${what}`, error);
-      return false;
-    }
-  }
-}
-
-const NOT_ALLOWED = 'the room does not allow this';
-
-function refused(code: ErrorCode, message: string): PublishDecision & { allowed: false } {
-  return { allowed: false, code, message };
 }

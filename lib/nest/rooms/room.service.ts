@@ -1,9 +1,31 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 
-import { RealtimeNode, type Connection, type Outgoing } from '../../core/index.js';
-import { CloseCode, type Durability, type Position } from '../../protocol/index.js';
+import {
+  RealtimeNode,
+  type Broker,
+  type Connection,
+  type Outgoing,
+  type PresenceStore,
+} from '../../core/index.js';
+import {
+  CloseCode,
+  MAX_PRESENCE_MEMBERS,
+  type Durability,
+  type Position,
+  type PresenceMember,
+} from '../../protocol/index.js';
 import { assertCloseCode, assertEvent, assertRoom, payloadText } from '../arguments.js';
 import type { RealtimeConnection } from '../connection/realtime-connection.js';
+import { REALTIME_BROKER, REALTIME_PRESENCE_STORE } from '../realtime.tokens.js';
+import {
+  askConnection,
+  askRoom,
+  questionOf,
+  type ClientRequestOptions,
+  type RoomAnswers,
+} from './client-answers.js';
+import { readRoomHistory, type RoomHistory, type RoomHistoryOptions } from './room-history.js';
+import { RoomRegistry } from './room-registry.js';
 
 /** A connection, or its id. */
 export type ConnectionRef = string | RealtimeConnection;
@@ -15,14 +37,19 @@ export interface PublishOptions {
    * room's new position instead, so that to them nothing looks lost.
    */
   readonly except?: ConnectionRef | readonly ConnectionRef[];
+  /**
+   * Whether the message is of use only now: it has no position, is not stored, and who misses it
+   * never gets it. Default: what the room's class says of the event.
+   */
+  readonly volatile?: boolean;
 }
 
 /** An accepted message. */
 export interface Published {
   /** Unique name of the message, the `id` that subscribers see. */
   readonly id: string;
-  /** Its place in the room. */
-  readonly position: Position;
+  /** Its place in the room. Absent for a volatile message. */
+  readonly position?: Position;
   /** What the message survives from now on. */
   readonly durability: Durability;
 }
@@ -31,6 +58,14 @@ export interface Published {
 export interface RoomMember {
   readonly connectionId: string;
   readonly userId: string;
+}
+
+/** Who is in a room. */
+export interface RoomPresenceState {
+  /** How many users. */
+  readonly total: number;
+  /** The users in the order in which they came; of more than 1 000, those who came first. */
+  readonly members: readonly PresenceMember[];
 }
 
 /** How to disconnect. */
@@ -50,10 +85,17 @@ export interface DisconnectOptions {
 @Injectable()
 export class RoomService {
   /** @internal */
-  constructor(private readonly node: RealtimeNode) {}
+  constructor(
+    private readonly node: RealtimeNode,
+    @Inject(REALTIME_BROKER) private readonly broker: Broker,
+    @Inject(REALTIME_PRESENCE_STORE) private readonly presences: PresenceStore,
+    private readonly registry: RoomRegistry,
+  ) {}
 
   /**
-   * Puts a message into a room. Every subscriber gets it, in the order of the calls.
+   * Puts a message into a room. Every subscriber gets it, in the order of the calls, whether or not
+   * they are awaited. Resolves when it is accepted: `position` is its place in the room, `durability`
+   * what it survives.
    *
    * @param event 1 to 128 characters.
    * @param payload anything that JSON can hold; `undefined`: no payload.
@@ -69,7 +111,41 @@ export class RoomService {
     assertRoom(room);
     const outgoing = outgoingOf(event, payload);
     const except = idsOf(options.except);
-    return this.node.publish(room, { ...outgoing, except });
+    const volatile = options.volatile ?? this.registry.isVolatile(room, event);
+    return this.node.publish(room, { ...outgoing, except, volatile });
+  }
+
+  /**
+   * Messages that a room still holds, a page at a time. Volatile messages are not among them.
+   *
+   * @throws RealtimeError `invalid-field` for a bad room name or options that contradict each other.
+   */
+  async history(room: string, options: RoomHistoryOptions = {}): Promise<RoomHistory> {
+    assertRoom(room);
+    return readRoomHistory(this.broker, room, options);
+  }
+
+  /**
+   * The position of a room's last message; offset 0 of a room that has none yet.
+   *
+   * @throws RealtimeError `invalid-field` for a bad room name.
+   */
+  async position(room: string): Promise<Position> {
+    assertRoom(room);
+    return this.broker.top(room);
+  }
+
+  /**
+   * Who is in a room, on all nodes: users, with the connections by which they are there. Clients whose
+   * connection broke are among them until their grace time is over. Nobody in a room whose class does
+   * not have presence tracked.
+   *
+   * @throws RealtimeError `invalid-field` for a bad room name.
+   */
+  async presence(room: string): Promise<RoomPresenceState> {
+    assertRoom(room);
+    const { total, members } = await this.presences.read(room, MAX_PRESENCE_MEMBERS);
+    return { total, members };
   }
 
   /**
@@ -88,6 +164,48 @@ export class RoomService {
    */
   async toAll(event: string, payload?: unknown): Promise<void> {
     await this.node.sendToAll(outgoingOf(event, payload));
+  }
+
+  /**
+   * Asks a client and resolves with its answer: `client.handle(event, …)` in the SDK. Finds the
+   * connection on whatever node it is. The answer is the client's word: validate it.
+   *
+   * @param payload anything that JSON can hold; `undefined`: no payload.
+   * @returns what the client answered; `undefined` if it only acknowledged.
+   * @throws RealtimeError with the client's code (a code of other characters than letters, digits and
+   * `_.:-` as `rejected`) if it refuses; its words are the error's `cause`, untrusted.
+   * @throws RealtimeError `timeout` if it does not answer in time: the effect is unknown.
+   * @throws RealtimeError `unavailable` if it is not connected, or its connection ends first.
+   * @throws RealtimeError `rate-limited` if `limits.clientRequests` wait for its answers already.
+   * @throws RealtimeError `cancelled` if the signal aborts, `invalid-field` for a bad event name or time.
+   * @throws TypeError if the payload has a cycle or a BigInt.
+   */
+  async request(
+    connection: ConnectionRef,
+    event: string,
+    payload?: unknown,
+    options: ClientRequestOptions = {},
+  ): Promise<unknown> {
+    const question = questionOf(event, payload, options);
+    return askConnection(this.node, idOf(connection), question);
+  }
+
+  /**
+   * Asks every connection in a room and resolves with what came: who answered, who refused, and who
+   * did not answer in time. Never waits longer than `timeoutMs`, whoever is silent, and never rejects
+   * for what clients do. An empty room: three empty lists. Of a node that does not answer in time
+   * nothing is known, its clients are missing.
+   *
+   * @throws as {@link request} does for its arguments and signal, `unavailable` without broker.
+   */
+  async requestAll(
+    room: string,
+    event: string,
+    payload?: unknown,
+    options: ClientRequestOptions = {},
+  ): Promise<RoomAnswers> {
+    assertRoom(room);
+    return askRoom(this.node, room, questionOf(event, payload, options));
   }
 
   /**

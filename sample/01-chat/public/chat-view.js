@@ -4,7 +4,7 @@ import { byId, create, paintAvatar } from './dom.js';
 import { RoomLog } from './room-log.js';
 
 /** @import { StateChange } from 'nestjs-realtime/client' */
-/** @import { ChatMessage, ChatRoom } from '../src/chat.contract.js' */
+/** @import { ChatLine, ChatRoom } from '../src/chat.contract.js' */
 
 const CONNECTION = {
   idle: 'Not connected',
@@ -16,6 +16,8 @@ const CONNECTION = {
 
 /** A room of the list. */
 class RoomEntry {
+  /** Names of those who are in the room. @type {string[]} */
+  members = [];
   #unread = create('span', 'unread');
   #count = 0;
 
@@ -78,14 +80,25 @@ export class ChatView {
 
   /**
    * @param {string} room
-   * @param {ChatMessage} message
-   * @param {number} timestamp
+   * @param {ChatLine} line
    * @param {boolean} isOwn
+   * @param {boolean} isNew
    */
-  addMessage(room, message, timestamp, isOwn) {
+  addLine(room, line, isOwn, isNew) {
     const entry = this.#entries.get(room);
-    entry?.log.addMessage(message, timestamp, isOwn);
-    if (room !== this.#open) entry?.countUnread();
+    const wasAdded = entry?.log.addLine(line, isOwn) === true;
+    if (wasAdded && isNew && room !== this.#open) entry.countUnread();
+  }
+
+  /**
+   * @param {string} room
+   * @param {string[]} names
+   */
+  showMembers(room, names) {
+    const entry = this.#entries.get(room);
+    if (entry === undefined) return;
+    entry.members = names;
+    if (room === this.#open) this.#listMembers(names);
   }
 
   /**
@@ -124,6 +137,18 @@ export class ChatView {
     byId('room-name', HTMLElement).textContent = name;
     byId('room-topic', HTMLElement).textContent = this.#entries.get(name)?.room.topic ?? '';
     document.title = `#${name} · Chat`;
+    this.#listMembers(this.#entries.get(name)?.members ?? []);
     this.#composer.focus(name);
+  }
+
+  /** @param {string[]} names */
+  #listMembers(names) {
+    const items = names.map((name) => {
+      const avatar = create('span', 'avatar');
+      avatar.ariaHidden = 'true';
+      paintAvatar(avatar, name);
+      return create('li', 'member', avatar, create('span', 'ellipsis', name));
+    });
+    byId('members', HTMLElement).replaceChildren(...items);
   }
 }

@@ -4,7 +4,8 @@ import { CloseCode, RealtimeClient } from 'nestjs-realtime/client';
 
 import { session } from './session.js';
 
-/** @import { ChatContract, ChatRoom } from '../src/chat.contract.js' */
+/** @import { PresenceMember } from 'nestjs-realtime/client' */
+/** @import { ChatContract, ChatLine, ChatRoom } from '../src/chat.contract.js' */
 /** @import { ChatView } from './chat-view.js' */
 
 /**
@@ -30,13 +31,23 @@ export function startChat(rooms, view, onEnd) {
 
   for (const { name } of rooms) {
     const room = client.room(`chat/${name}`);
-    // The first handler subscribes; after a broken connection the client does so by itself.
-    room.on('chat.message', (message, { timestamp }) => {
-      view.addMessage(name, message, timestamp, message.from.id === client.user?.id);
+    /** @param {ChatLine} line */
+    const isOwn = ({ message }) => message.from.id === client.user?.id;
+    // The first handler subscribes; after a broken connection the client does so by itself, and gets
+    // what it missed.
+    room.on('chat.message', (message, { id, timestamp }) => {
+      const line = { id, timestamp, message };
+      view.addLine(name, line, isOwn(line), true);
     });
-    // The one honest signal that messages may be missing here.
-    room.on('gap', () => {
-      view.addNote(name, 'You were away for a moment. Messages may be missing here.');
+    // The room as it is: at first, and when messages were missed that nobody has any more.
+    room.on('reset', ({ lines }, { reason }) => {
+      if (reason !== undefined) {
+        view.addNote(name, 'You were away for a moment. Messages may be missing here.');
+      }
+      for (const line of lines) view.addLine(name, line, isOwn(line), reason !== undefined);
+    });
+    room.presence.watch(({ members }) => {
+      view.showMembers(name, [...(members?.values() ?? [])].map(nameOf));
     });
   }
 
@@ -45,4 +56,13 @@ export function startChat(rooms, view, onEnd) {
     client.close();
     onEnd();
   });
+}
+
+/**
+ * What the room class tells of a member, see `presenceInfo`.
+ *
+ * @param {PresenceMember} member
+ */
+function nameOf({ connections: [first] }) {
+  return /** @type {{ name?: string } | undefined} */ (first?.info)?.name ?? 'Somebody';
 }

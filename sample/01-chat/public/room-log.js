@@ -1,10 +1,10 @@
 // @ts-check
 import { create, paintAvatar } from './dom.js';
 
-/** @import { ChatMessage } from '../src/chat.contract.js' */
+/** @import { ChatLine } from '../src/chat.contract.js' */
 
 /** Older lines go: a page that stays open for a week should not grow for a week. */
-const MAX_LINES = 500;
+const MAX_LINES = 1_000;
 /** Messages of one sender within this time stand together. */
 const GROUP_MS = 5 * 60_000;
 
@@ -14,6 +14,8 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-d
 export class RoomLog {
   element = create('div', 'log');
   #list = create('ol', 'lines');
+  /** Messages that are shown, by id: a state that comes anew may have some of them. @type {Set<string>} */
+  #shown = new Set();
   /** @type {{ from: string, timestamp: number } | undefined} */
   #last;
 
@@ -31,11 +33,13 @@ export class RoomLog {
   }
 
   /**
-   * @param {ChatMessage} message
-   * @param {number} timestamp
+   * @param {ChatLine} line
    * @param {boolean} isOwn
+   * @returns {boolean} whether it was not there yet.
    */
-  addMessage({ from, text }, timestamp, isOwn) {
+  addLine({ id, timestamp, message: { from, text } }, isOwn) {
+    if (this.#shown.has(id)) return false;
+    this.#shown.add(id);
     const isFollowing = this.#last?.from === from.id && timestamp - this.#last.timestamp < GROUP_MS;
     this.#last = { from: from.id, timestamp };
 
@@ -49,7 +53,9 @@ export class RoomLog {
     const line = create('li', 'message', avatar, sender, bubble);
     line.classList.toggle('own', isOwn);
     line.classList.toggle('following', isFollowing);
+    line.dataset['id'] = id;
     this.#append(line, isOwn);
+    return true;
   }
 
   /** @param {string} text */
@@ -73,7 +79,14 @@ export class RoomLog {
     // Whoever reads further up is not to be pulled down.
     const isAtEnd = scrollHeight - scrollTop - clientHeight < 80;
     this.#list.append(line);
-    if (this.#list.childElementCount > MAX_LINES) this.#list.firstElementChild?.remove();
+    if (this.#list.childElementCount > MAX_LINES) this.#dropOldest();
     if (isAtEnd || isOwn) this.scrollToEnd();
+  }
+
+  #dropOldest() {
+    const oldest = this.#list.firstElementChild;
+    if (!(oldest instanceof HTMLElement)) return;
+    this.#shown.delete(oldest.dataset['id'] ?? '');
+    oldest.remove();
   }
 }

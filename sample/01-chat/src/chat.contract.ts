@@ -4,7 +4,7 @@ export interface ChatContract {
     'chat.send': { payload: { room: string; text: string }; response: SentMessage };
   };
   rooms: {
-    'chat/:room': { events: { 'chat.message': ChatMessage } };
+    'chat/:room': { events: { 'chat.message': ChatMessage }; snapshot: ChatState };
   };
 }
 
@@ -12,6 +12,19 @@ export interface ChatContract {
 export interface ChatMessage {
   readonly text: string;
   readonly from: ChatUser;
+}
+
+/** What was said in a room lately, oldest first. */
+export interface ChatState {
+  readonly lines: readonly ChatLine[];
+}
+
+/** A message and what is known of it: what the room's stream tells beside each message. */
+export interface ChatLine {
+  readonly id: string;
+  /** Milliseconds since 1970. */
+  readonly timestamp: number;
+  readonly message: ChatMessage;
 }
 
 /** The answer to `chat.send`: the message's own id, by which the room knows it. */

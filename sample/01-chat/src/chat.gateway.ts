@@ -1,5 +1,5 @@
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
-import { CurrentUser, RealtimeGateway, RoomService } from 'nestjs-realtime';
+import { CurrentUser, Idempotent, RealtimeGateway, RoomService } from 'nestjs-realtime';
 
 import type { ChatMessage, ChatUser, SentMessage } from './chat.contract.js';
 import { SendMessageDto } from './send-message.dto.js';
@@ -10,6 +10,8 @@ export class ChatGateway {
 
   /** Takes a message and hands it to everyone in the room, its sender included. */
   @SubscribeMessage('chat.send')
+  // If the connection breaks before the answer, the client asks again: the message is sent once.
+  @Idempotent()
   async send(
     @MessageBody() { room, text }: SendMessageDto,
     @CurrentUser() { id, name }: ChatUser,

@@ -18,6 +18,9 @@ export function refusal(id: string, code: string, retryAfterMs?: number): ErrorF
 export function record(room: Room): unknown[] {
   const log: unknown[] = [];
   room.on('gap', ({ reason, position }) => log.push(`gap ${reason} ${String(position.offset)}`));
+  room.on('recovered', ({ position, replayed }) =>
+    log.push(`recovered ${String(position.offset)}+${String(replayed)}`),
+  );
   room.on('subscribing', () => log.push('subscribing'));
   room.on('subscribed', ({ recovered }) => log.push(`subscribed ${String(recovered)}`));
   room.on('unsubscribed', ({ reason }) => log.push(`unsubscribed ${String(reason)}`));

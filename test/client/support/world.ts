@@ -31,6 +31,16 @@ export function message(offset: number, epoch = 'e1'): MessageFrame {
   };
 }
 
+/** A message of the room that is not stored. */
+export const volatileMessage: MessageFrame = {
+  type: 'message',
+  room: 'chat/general',
+  event: 'chat.message',
+  id: 'm-volatile',
+  timestamp: 5,
+  payload: 99,
+};
+
 /**
  * A client whose world is the test: sockets, time, chance and the network.
  *
@@ -48,7 +58,11 @@ export class World {
   /** Who waits for the network. */
   readonly onlineListeners = new Set<() => void>();
 
-  constructor(options: RealtimeClientOptions = {}) {
+  /** @param environment replaces more of the world. */
+  constructor(
+    options: RealtimeClientOptions = {},
+    environment: RealtimeClientOptions['environment'] = {},
+  ) {
     const { sockets } = this;
     class Socket extends FakeSocket {
       constructor(url: string, protocols?: string[]) {
@@ -61,6 +75,7 @@ export class World {
         WebSocket: Socket,
         now: this.clock.now,
         after: this.clock.after,
+        date: () => 0,
         random: () => this.random,
         randomKey: () => '0123456789abcdef0123456789abcdef',
         onOnline: (callback) => {
@@ -68,6 +83,7 @@ export class World {
           return () => this.onlineListeners.delete(callback);
         },
         reportError: (error) => this.reported.push(error),
+        ...environment,
       },
       ...options,
     });
@@ -112,8 +128,8 @@ export class World {
 }
 
 /** A world whose client is connected. */
-export async function connectedWorld(options: RealtimeClientOptions = {}): Promise<World> {
-  const world = new World(options);
+export async function connectedWorld(...args: ConstructorParameters<typeof World>): Promise<World> {
+  const world = new World(...args);
   await world.accept();
   return world;
 }

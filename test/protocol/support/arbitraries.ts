@@ -1,6 +1,11 @@
 /** Random frames and JSON texts. */
 import fc from 'fast-check';
-import type { ClientFrame, ServerFrame } from '../../../lib/protocol/index.js';
+import {
+  MAX_CREDIT,
+  MAX_HISTORY_PAGE,
+  type ClientFrame,
+  type ServerFrame,
+} from '../../../lib/protocol/index.js';
 
 const id = fc.string({ minLength: 1, maxLength: 64 });
 const event = fc.string({ minLength: 1, maxLength: 128 });
@@ -25,11 +30,14 @@ function frame<T>(type: string, required: Fields, optional: Fields = {}): fc.Arb
     .map((value) => value as T);
 }
 
+/** A record that is no frame. Those of its fields that are named have to be there. */
+function part(model: Fields, requiredKeys: string[]): fc.Arbitrary<unknown> {
+  return fc.record(model, { requiredKeys, noNullPrototype: true });
+}
+
 const claimed = { epoch: id, offset: anyNumber };
-const helloRoom = fc.record(
-  { room, ...claimed },
-  { requiredKeys: ['room'], noNullPrototype: true },
-);
+const wish = { ...claimed, snapshot: fc.boolean() };
+const helloRoom = part({ room, ...wish }, ['room']);
 
 /** Any good frame of a client. */
 export const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof<fc.Arbitrary<ClientFrame>[]>(
@@ -39,21 +47,55 @@ export const clientFrame: fc.Arbitrary<ClientFrame> = fc.oneof<fc.Arbitrary<Clie
     {
       token: fc.string({ minLength: 1, maxLength: 100 }),
       clientKey: id,
+      attempt: count,
       rooms: fc.array(helloRoom, { maxLength: 5 }),
     },
   ),
-  frame('subscribe', { id, room }, claimed),
+  frame('subscribe', { id, room }, wish),
   frame('unsubscribe', { id, room }),
   frame('publish', { room, event }, { id, payload }),
-  frame('request', { id, event }, { payload }),
+  frame(
+    'request',
+    { id, event },
+    { payload, retry: fc.boolean(), credit: fc.integer({ min: 1, max: MAX_CREDIT }) },
+  ),
   frame('cancel', { id }),
-  frame('presence', { id, room }),
+  frame('credit', { id, count: fc.integer({ min: 1, max: MAX_CREDIT }) }),
+  frame('response', { id }, { payload }),
+  frame('error', { id, code: id, message: fc.string({ maxLength: 100 }) }),
+  frame(
+    'presence',
+    { id, room },
+    { action: fc.constantFrom('get', 'watch', 'unwatch', 'update'), info: payload },
+  ),
+  frame(
+    'history',
+    { id, room },
+    {
+      ...claimed,
+      direction: fc.constantFrom('forwards', 'backwards'),
+      limit: fc.integer({ min: 1, max: MAX_HISTORY_PAGE }),
+    },
+  ),
   frame('authenticate', { id, token: fc.string({ minLength: 1, maxLength: 100 }) }),
   frame('ping', {}, { id }),
 );
 
 const position = { epoch: text, offset: count };
 const reason = fc.constantFrom('evicted', 'epoch-changed', 'position-unknown', 'limit');
+
+const connection = part({ connectionId: text, info: payload }, ['connectionId']);
+const member = part(
+  { userId: text, connections: fc.array(connection, { minLength: 1, maxLength: 3 }) },
+  ['userId', 'connections'],
+);
+const members = fc.array(member, { maxLength: 5 });
+const pastMessage = part({ event: text, id: text, timestamp: count, offset: count, payload }, [
+  'event',
+  'id',
+  'timestamp',
+  'offset',
+]);
 
 /** Any good frame of a server, payloads as plain values. */
 export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<ServerFrame>[]>(
@@ -66,7 +108,7 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<Serv
   frame(
     'subscribed',
     { room: text, ...position },
-    { id, recovered: fc.boolean(), replayed: count, reason },
+    { id, recovered: fc.boolean(), replayed: count, reason, snapshot: payload },
   ),
   frame('unsubscribed', { room: text }, { id, reason: text }),
   frame(
@@ -76,6 +118,8 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<Serv
   ),
   frame('position', { room: text, ...position }),
   frame('gap', { room: text, ...position, reason }),
+  frame('request', { id, event: text }, { payload }),
+  frame('cancel', { id }),
   frame('response', { id }, { payload }),
   frame('next', { id }, { payload }),
   frame('complete', { id }),
@@ -84,13 +128,28 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<Serv
     { code: text, message: text, retryable: fc.boolean() },
     { id, retryAfterMs: count, details: payload },
   ),
-  frame('published', { id, ...position, durability: fc.constantFrom('memory', 'redis') }),
-  frame('presence', {
-    id,
-    room: fc.string(),
-    total: count,
-    members: fc.array(fc.record({ userId: fc.string(), connections: count }), { maxLength: 5 }),
-  }),
+  frame(
+    'published',
+    { id, durability: fc.constantFrom('none', 'memory', 'redis', 'replicated') },
+    position,
+  ),
+  frame('presence', { id, room: text, total: count }, { members }),
+  frame(
+    'presence-change',
+    { room: text, total: count },
+    { joined: members, updated: members, left: fc.array(text, { maxLength: 5 }) },
+  ),
+  frame(
+    'history',
+    {
+      id,
+      room: text,
+      ...position,
+      messages: fc.array(pastMessage, { maxLength: 5 }),
+      complete: fc.boolean(),
+    },
+    { reason },
+  ),
   frame('authenticate', { withinMs: count }),
   frame('authenticated', { id }, { expiresAt: count }),
   frame('going-away', { afterMs: count, windowMs: count }),

@@ -1,5 +1,9 @@
 /** The calls of a client under test: what they came to, and what they have to come to. */
-import type { RealtimeClient, RealtimeClientError } from '../../../lib/client/index.js';
+import type {
+  PresenceState,
+  RealtimeClient,
+  RealtimeClientError,
+} from '../../../lib/client/index.js';
 import { match } from './vectors.js';
 
 /** A frame, as a dialogue has it. */
@@ -14,6 +18,8 @@ export interface Call {
   outcome: { readonly value: unknown } | { readonly code: string } | undefined;
   /** Gives the call up; a room's has no such way. */
   readonly cancel?: () => void;
+  /** Whether it ends with its connection. */
+  readonly isStream: boolean;
   /** Whether the client itself has given it up. Then answers mean nothing any more. */
   isCancelled: boolean;
 }
@@ -24,8 +30,12 @@ export function check(difference: string | undefined, what: string): void {
 }
 
 /** Asks a handler, in the way that suits what it answers with. */
-export function ask(client: RealtimeClient, event: string, payload: unknown): Call {
-  if (STREAMS.includes(event)) return readStream(client.stream(event, payload));
+export function ask(client: RealtimeClient, frame: Frame): Call {
+  const { event, payload, credit } = frame as { event: string; payload?: unknown; credit: unknown };
+  if (STREAMS.includes(event)) {
+    const options = typeof credit === 'number' ? { credit } : {};
+    return readStream(client.stream(event, payload, options));
+  }
   const controller = new AbortController();
   const { signal } = controller;
   return track(client.request(event, payload, { signal }), () => {
@@ -38,6 +48,7 @@ export function track(promise: Promise<unknown>, cancel?: () => void): Call {
   const call: Call = {
     items: [],
     outcome: undefined,
+    isStream: false,
     isCancelled: false,
     ...(cancel === undefined ? {} : { cancel }),
   };
@@ -59,7 +70,7 @@ function readStream(stream: AsyncIterable<unknown>): Call {
     return undefined;
   }
   const call = track(read(), () => void iterator.return?.());
-  return Object.assign(call, { items });
+  return Object.assign(call, { items, isStream: true });
 }
 
 /** What a frame of the server has made of the call it answers. */
@@ -76,11 +87,51 @@ export function expectOutcome({ items, outcome }: Call, frame: Frame): void {
       check(match(outcome, { value: payload }, new Map()), 'the answer');
       break;
     case 'published': {
-      const { epoch, offset, durability } = frame;
-      check(match(outcome, { value: { epoch, offset, durability } }, new Map()), 'the receipt');
+      check(match(outcome, { value: without(frame, 'type', 'id') }, new Map()), 'the receipt');
       break;
     }
+    case 'presence':
+      expectPresence(outcome, frame);
+      break;
+    case 'history':
+      check(match(outcome, { value: pageOf(frame) }, new Map()), 'the page');
+      break;
     default:
-      check(match(outcome, { code }, new Map()), 'the error');
+      // What may not be asked again is as unknown to the application as what was never answered.
+      check(
+        match(outcome, { code: code === 'not-idempotent' ? 'connection-lost' : code }, new Map()),
+        'the error',
+      );
   }
+}
+
+/** Asked for, it is who is there; told, it is nothing. */
+function expectPresence(outcome: Call['outcome'], { total, members }: Frame): void {
+  const value = outcome !== undefined && 'value' in outcome ? outcome.value : undefined;
+  if (value === undefined) {
+    check(match(outcome, { value: undefined }, new Map()), 'the update');
+    return;
+  }
+  const state = value as PresenceState;
+  const actual = { total: state.total, members: state.members && [...state.members.values()] };
+  check(match(actual, { total, members }, new Map()), 'the presence');
+}
+
+/** A page as the application gets it. */
+function pageOf({ room, epoch, offset, messages, complete, reason }: Frame): unknown {
+  return {
+    messages: (messages as Frame[]).map(({ offset: at, ...message }) => ({
+      ...message,
+      room,
+      position: { epoch, offset: at },
+    })),
+    position: { epoch, offset },
+    complete,
+    reason,
+  };
+}
+
+/** A frame without some of its fields. */
+export function without(frame: Frame, ...names: readonly string[]): Frame {
+  return Object.fromEntries(Object.entries(frame).filter(([name]) => !names.includes(name)));
 }

@@ -3,12 +3,22 @@
  * frames, what the call has to come to from the server's; see `../vectors/README.md`.
  */
 import { closeAction, type GoingAwayFrame } from '../../../lib/protocol/index.js';
-import type { RealtimeClientError, Room, RoomGap } from '../../../lib/client/index.js';
+import type { HistoryQuery, RealtimeClientError } from '../../../lib/client/index.js';
+import type { Position } from '../../../lib/protocol/index.js';
 import type { FakeSocket } from '../../client/support/fake-socket.js';
 import { settle } from '../../client/support/fake-clock.js';
 import { World } from '../../client/support/world.js';
-import { ask, check, expectOutcome, track, type Call, type Frame } from './client-calls.js';
-import { eventsOf, helloRooms, tokensOf } from './client-script.js';
+import {
+  ask,
+  check,
+  expectOutcome,
+  track,
+  without,
+  type Call,
+  type Frame,
+} from './client-calls.js';
+import { answersOf, eventsOf, helloRooms, roomsWithState, tokensOf } from './client-script.js';
+import { ExpectedRoom } from './expected-room.js';
 import {
   fill,
   match,
@@ -20,22 +30,12 @@ import {
   type Vector,
 } from './vectors.js';
 
-/** What the application sees of one room. */
-interface Seen {
-  readonly room: Room;
-  readonly messages: { readonly event: string; readonly payload: unknown }[];
-  readonly gaps: RoomGap[];
-  /** The id of the last subscribe or unsubscribe; answers to others are stale. */
-  question?: string;
-  call?: Call;
-}
-
 /** One dialogue, played to one client. */
 export class ClientReplay {
   readonly #bindings: Bindings = new Map();
   readonly #world: World;
   readonly #calls = new Map<string, Call>();
-  readonly #rooms = new Map<string, Seen>();
+  readonly #rooms = new Map<string, ExpectedRoom>();
   readonly #direct: { readonly event: string; readonly payload: unknown }[] = [];
   /** Frames of the present socket that were looked at. */
   #looked = 0;
@@ -60,10 +60,12 @@ export class ClientReplay {
         return token;
       },
     });
-    this.#world.client.on('error', (error) => this.raised.push(error));
+    const { client } = this.#world;
+    client.on('error', (error) => this.raised.push(error));
     for (const event of eventsOf(this.vector.steps)) {
-      this.#world.client.events.on(event, (payload) => this.#direct.push({ event, payload }));
+      client.events.on(event, (payload) => this.#direct.push({ event, payload }));
     }
+    for (const [event, answer] of answersOf(this.vector.steps)) client.handle(event, answer);
   }
 
   /** Errors of handlers, and those that nobody listened for. */
@@ -126,36 +128,67 @@ export class ClientReplay {
     await settle();
     const sent = this.#nextSent();
     check(match(sent, frame, this.#bindings), `the client sent ${JSON.stringify(sent)}`);
-    const { id, type, room } = sent as { id?: string; type: string; room?: string };
+    const { id, type, room = '', action } = sent as Readonly<Record<string, string | undefined>>;
     if (id === undefined) return;
     if (this.#asked !== undefined) this.#calls.set(id, this.#asked);
     this.#asked = undefined;
-    if (type === 'subscribe' || type === 'unsubscribe') this.#seen(room ?? '').question = id;
+    if (type === 'subscribe' || type === 'unsubscribe') this.#seen(room).question = id;
+    if (action === 'watch') this.#seen(room).watches(id);
   }
 
   /** Has the client do what leads to the frame. */
   #call(frame: Frame): void {
+    if (this.#isRepeat(frame)) return;
     const { client } = this.#world;
     const { event, payload } = frame as { event: string; payload?: unknown };
+    const name = frame['room'] as string;
     switch (frame['type']) {
       case 'subscribe':
-        this.#subscribe(this.#seen(frame['room'] as string));
+        this.#subscribe(this.#seen(name));
         break;
       case 'unsubscribe':
-        this.#seen(frame['room'] as string).room.unsubscribe();
+        this.#seen(name).room.unsubscribe();
         break;
       case 'publish':
-        this.#asked = track(client.room(frame['room'] as string).publish(event, payload));
+        this.#asked = track(client.room(name).publish(event, payload));
         break;
       case 'request':
-        this.#asked = ask(client, event, payload);
+        this.#asked = ask(client, frame);
+        break;
+      case 'presence':
+        this.#presence(frame);
+        break;
+      case 'history':
+        this.#asked = track(client.room(name).history(this.#historyQuery(frame)));
         break;
       case 'cancel':
         this.#cancel(frame);
         break;
       default:
-      // `hello` and `authenticate` are the client's own doing.
+      // `hello`, `authenticate`, `credit` and answers to the server are the client's own doing.
     }
+  }
+
+  /** Whether the client asks again by itself, for what it was made to ask before. */
+  #isRepeat({ type, id, retry }: Frame): boolean {
+    const isKnown = typeof id === 'string' && this.#bindings.has(id.replace('$same:', ''));
+    return retry === true || (type === 'publish' && isKnown);
+  }
+
+  #presence({ room: name, action, info }: Frame): void {
+    const { presence } = this.#world.client.room(name as string);
+    if (action === 'watch') this.#seen(name as string).watch();
+    else if (action === 'unwatch') this.#seen(name as string).unwatch();
+    else if (action === 'update') this.#asked = track(presence.update(info));
+    else this.#asked = track(presence.get());
+  }
+
+  #historyQuery(frame: Frame): HistoryQuery {
+    // The id is the client's choice.
+    const asked = fill(without(frame, 'id'), this.#bindings);
+    const { epoch, offset, direction, limit } = asked as Partial<Position> & HistoryQuery;
+    if (epoch === undefined || offset === undefined) return { direction, limit };
+    return { [direction === 'backwards' ? 'before' : 'after']: { epoch, offset }, limit };
   }
 
   #cancel({ id }: Frame): void {
@@ -165,14 +198,15 @@ export class ClientReplay {
     call.cancel();
   }
 
-  #subscribe(seen: Seen): void {
+  #subscribe(seen: ExpectedRoom): void {
     const call = track(seen.room.subscribe());
     if (seen.call !== undefined) seen.call.isCancelled = true;
     seen.call = call;
   }
 
-  async #fromServer({ frame }: FrameStep): Promise<void> {
+  async #fromServer({ frame, isLost }: FrameStep): Promise<void> {
     const filled = fill(frame, this.#bindings) as Frame;
+    if (isLost === true) return;
     this.#socket.receiveRaw(JSON.stringify(filled));
     await settle();
     this.#expectEffect(filled);
@@ -181,6 +215,7 @@ export class ClientReplay {
   async #unordered(steps: readonly FrameStep[]): Promise<void> {
     // Bound as listed, whichever comes first.
     const filled = steps.map(({ frame }) => fill(frame, this.#bindings) as Frame);
+    if (steps.some(({ isLost }) => isLost)) return;
     for (const frame of this.isReversed ? filled.reverse() : filled) {
       this.#socket.receiveRaw(JSON.stringify(frame));
       await settle();
@@ -207,8 +242,8 @@ export class ClientReplay {
       this.#expectLast(this.#direct, frame);
     } else if (room !== undefined) {
       // Not `#seen`: nobody listens in rooms that were never asked for.
-      const seen = this.#rooms.get(room);
-      if (seen !== undefined) this.#expectInRoom(seen, frame);
+      this.#rooms.get(room)?.expect(frame);
+      if (call !== undefined) expectOutcome(call, frame);
     } else if (call !== undefined && !call.isCancelled) {
       expectOutcome(call, frame);
     } else if (type === 'error') {
@@ -216,35 +251,10 @@ export class ClientReplay {
     }
   }
 
-  #expectInRoom(seen: Seen, frame: Frame): void {
-    const { type, id, epoch, offset } = frame;
-    const { room } = seen;
-    if (type === 'message') this.#expectLast(seen.messages, frame);
-    if (type === 'gap' || frame['recovered'] === false) {
-      const expected = { reason: frame['reason'], position: { epoch, offset } };
-      check(match(seen.gaps.at(-1), expected, new Map()), 'the gap');
-    }
-    if (type === 'subscribed' || type === 'unsubscribed') {
-      if (id !== undefined && id !== seen.question) return;
-      check(match(room.state, type, new Map()), 'the state of the room');
-      if (type === 'subscribed')
-        check(match(seen.call?.outcome, { value: undefined }, new Map()), 'subscribe()');
-      else if (id === undefined) this.#expectDismissed(seen, frame);
-    }
-    if (epoch !== undefined && offset !== undefined) {
-      check(match(room.position, { epoch, offset }, new Map()), 'the position of the room');
-    }
-  }
-
-  /** `subscribe()` learns why, unless it had its answer long ago. */
-  #expectDismissed({ call }: Seen, { reason }: Frame): void {
-    if (call?.outcome !== undefined && 'value' in call.outcome) return;
-    check(match(call?.outcome, { code: reason }, new Map()), 'subscribe()');
-  }
-
   #expectRefusedSubscribe({ id, code }: Frame): void {
     const seen = [...this.#rooms.values()].find(({ question }) => question === id);
-    if (seen === undefined) return;
+    // A client that wanted more than the room has asks for less.
+    if (seen === undefined || code === 'unsupported') return;
     check(match(seen.call?.outcome, { code }, new Map()), 'subscribe()');
     check(match(seen.room.state, 'unsubscribed', new Map()), 'the state of the room');
   }
@@ -264,7 +274,11 @@ export class ClientReplay {
     check(match(client.state, isOver ? 'closed' : 'waiting', new Map()), 'the state of the client');
     this.#expectPatience();
     const expected = { code: isOver ? 'closed' : 'connection-lost' };
-    for (const { outcome } of open) check(match(outcome, expected, new Map()), 'an open call');
+    for (const { outcome, isStream } of open) {
+      // What may be asked again waits for the next connection.
+      const after = isOver || isStream ? expected : undefined;
+      check(match(outcome, after, new Map()), 'an open call');
+    }
   }
 
   /** Who was told when to come back comes back then. */
@@ -300,18 +314,13 @@ export class ClientReplay {
     return next !== undefined && 'from' in next && next.from === 'client';
   }
 
-  #seen(name: string): Seen {
+  #seen(name: string): ExpectedRoom {
     const known = this.#rooms.get(name);
     if (known !== undefined) return known;
-    const room = this.#world.client.room(name);
-    const seen: Seen = { room, messages: [], gaps: [] };
+    const { steps } = this.vector;
+    const takesState = roomsWithState(steps).has(name);
+    const seen = new ExpectedRoom(this.#world.client.room(name), eventsOf(steps), takesState);
     this.#rooms.set(name, seen);
-    // A handler is a wish to be in the room: `subscribe()`, which follows, asks no second time.
-    for (const event of eventsOf(this.vector.steps)) {
-      room.on(event, (payload: unknown) => seen.messages.push({ event, payload }));
-    }
-    room.on('gap', (gap) => seen.gaps.push(gap));
-    room.on('error', () => undefined);
     return seen;
   }
 }

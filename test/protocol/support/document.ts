@@ -37,7 +37,7 @@ export interface DocumentedField {
 export function documentedFrames(section: number): Map<string, DocumentedField[]> {
   const frames = new Map<string, DocumentedField[]>();
   for (const part of documentSection(section).split(/^### /m).slice(1)) {
-    const type = /^`([a-z-]+)`(?: of the server)?\n/.exec(part)?.[1];
+    const type = /^`([a-z-]+)`(?: of the (?:server|client))?\n/.exec(part)?.[1];
     const shape = /```ts\ninterface \w+ \{\n(.*?)\n\}\n```/s.exec(part)?.[1];
     if (type === undefined || shape === undefined) throw new Error('a frame without its shape');
     const fields = [...shape.matchAll(/^ {2}(\w+)(\??): (.+);$/gm)].map(

@@ -2,31 +2,29 @@
  * The application that the dialogues are held with, see `../vectors/README.md`: a Nest application on
  * a real socket, whose time stands still unless a dialogue lets it pass.
  *
- * How to extend: a new handler goes into `ReferenceGateway` and into the README, a new token into
- * `Credentials`, something the application does by itself into `ReferenceApplication.act()`.
+ * How to extend: a new handler goes into `ReferenceGateway` and into the README, a new kind of room
+ * into `reference-rooms.ts`, a new token into `Credentials`, something the application does by itself into `ReferenceApplication.act()`.
  */
 import { Injectable, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { MessageBody, SubscribeMessage, WsException } from '@nestjs/websockets';
-import { IsBoolean, IsString } from 'class-validator';
 
-import type { Observer } from '../../../lib/core/index.js';
+import type { Observer, RealtimeError } from '../../../lib/core/index.js';
 import {
-  CurrentUser,
-  Public,
   REALTIME_CLOCK,
   REALTIME_OBSERVER,
-  RealtimeGateway,
   RealtimeModule,
-  RealtimeRoom,
-  RequestSignal,
   RoomService,
   SessionService,
-  type RoomPolicy,
 } from '../../../lib/nest/index.js';
 import { listen, ManualClock } from '../../../lib/testing/index.js';
-import { Credentials, Gates, SHORT_LIFE_MS, type ReferenceUser } from './reference-credentials.js';
-import type { ApplicationStep, ElapseStep, ServerSetup } from './vectors.js';
+import { Credentials, Gates, SHORT_LIFE_MS } from './reference-credentials.js';
+import { ReferenceGateway } from './reference-gateway.js';
+import { BoardRooms, Boards, ChatRooms, CrowdRooms } from './reference-rooms.js';
+import { match, type ApplicationStep, type ElapseStep, type ServerSetup } from './vectors.js';
+import { Visitors } from './visitors.js';
+
+/** Milliseconds that the application waits for a client's answer. */
+const ANSWER_TIME_MS = 5_000;
 
 /** How long the steps of time last. Each a little more than the name says: deadlines have a grain. */
 const ELAPSE_MS: Readonly<Record<ElapseStep['elapse'], number>> = {
@@ -35,90 +33,19 @@ const ELAPSE_MS: Readonly<Record<ElapseStep['elapse'], number>> = {
   'renewal-time': SHORT_LIFE_MS * 0.9 + 500,
   // What is left of its life, and the 10 seconds after it.
   grace: SHORT_LIFE_MS * 0.1 + 10_500,
+  'presence-grace': 10_500,
+  'history-time': 300_500,
+  'answer-time': ANSWER_TIME_MS + 500,
 };
 
-class ChatSend {
-  @IsString() room!: string;
-  @IsString() text!: string;
-}
-
-class Typing {
-  @IsBoolean() on!: boolean;
-}
-
-@RealtimeGateway()
-class ReferenceGateway {
-  constructor(
-    private readonly rooms: RoomService,
-    private readonly gates: Gates,
-  ) {}
-
-  @SubscribeMessage('echo')
-  echo(@MessageBody() payload: unknown): unknown {
-    return payload;
-  }
-
-  @Public()
-  @SubscribeMessage('public.echo')
-  publicEcho(@MessageBody() payload: unknown): unknown {
-    return payload;
-  }
-
-  @SubscribeMessage('nothing')
-  nothing(): void {
-    // Returns nothing: an acknowledgement.
-  }
-
-  @SubscribeMessage('fail')
-  fail(): never {
-    throw new Error('the details are only for the log');
-  }
-
-  @SubscribeMessage('reject')
-  reject(): never {
-    throw new WsException('no');
-  }
-
-  @SubscribeMessage('count')
-  async *count(@MessageBody() { to }: { to: number }): AsyncGenerator<number> {
-    for (let item = 1; item <= to; item += 1) yield item;
-  }
-
-  @SubscribeMessage('forever')
-  async *forever(@RequestSignal() signal: AbortSignal): AsyncGenerator<number> {
-    yield 1;
-    await new Promise((resolve) => {
-      signal.addEventListener('abort', resolve);
-    });
-  }
-
-  @SubscribeMessage('slow')
-  async slow(): Promise<unknown> {
-    await this.gates.wait('slow');
-    return { released: true };
-  }
-
-  @SubscribeMessage('chat.send')
-  async send(@MessageBody() { room, text }: ChatSend, @CurrentUser('id') from: string) {
-    await this.rooms.publish(`chat/${room}`, 'chat.message', { text, from });
-    return { sent: true };
-  }
-}
-
-@RealtimeRoom('chat/:room', { events: { typing: Typing } })
-class ChatRooms implements RoomPolicy<ReferenceUser, { room: string }> {
-  constructor(private readonly credentials: Credentials) {}
-
-  canSubscribe(user: ReferenceUser, { room }: { room: string }): boolean {
-    return this.credentials.allows(user, `chat/${room}`);
-  }
-
-  canSeePresence(user: ReferenceUser, { room }: { room: string }): boolean {
-    return this.credentials.allows(user, `chat/${room}`);
-  }
-
-  canPublish(): boolean {
-    return true;
+/** Time that stands still, but for turns of the event loop, which come and go. */
+class TurningClock extends ManualClock {
+  override after(delayMs: number, callback: () => void): () => void {
+    if (delayMs > 0) return super.after(delayMs, callback);
+    const turn = setImmediate(callback);
+    return () => {
+      clearImmediate(turn);
+    };
   }
 }
 
@@ -141,6 +68,8 @@ export class ReferenceApplication {
   /** What failed on the server, as its log would show. */
   readonly failures: RecordingObserver['failures'];
   #ended: Promise<void> | undefined;
+  /** What comes of the questions to the client, in their order. */
+  readonly #questions: Promise<unknown>[] = [];
 
   private constructor(
     private readonly app: INestApplication,
@@ -149,6 +78,7 @@ export class ReferenceApplication {
     private readonly clock: ManualClock,
     private readonly gates: Gates,
     private readonly credentials: Credentials,
+    private readonly visitors: Visitors,
     observer: RecordingObserver,
   ) {
     this.failures = observer.failures;
@@ -156,11 +86,12 @@ export class ReferenceApplication {
 
   /** Starts it as a dialogue wants it. */
   static async start(setup: ServerSetup): Promise<ReferenceApplication> {
-    const clock = new ManualClock();
+    const clock = new TurningClock();
     const gates = new Gates();
     const credentials = new Credentials(clock, gates, setup.user);
     const observer = new RecordingObserver();
-    const { rooms, attempts } = setup.limits ?? {};
+    const visitors = new Visitors();
+    const { attempts, ...limits } = setup.limits ?? {};
     const module = await Test.createTestingModule({
       imports: [
         RealtimeModule.forRoot({
@@ -170,10 +101,7 @@ export class ReferenceApplication {
             allowAnonymous: setup.anonymous === true,
           },
           origins: ['https://app.example'],
-          limits: {
-            ...(rooms === undefined ? {} : { rooms }),
-            ...(attempts === undefined ? {} : { attemptBurst: attempts }),
-          },
+          limits: { ...limits, ...(attempts === undefined ? {} : { attemptBurst: attempts }) },
           // Time passes in leaps here, and nobody could answer a ping within one.
           heartbeat: { intervalMs: 3_600_000, timeoutMs: 7_200_000 },
         }),
@@ -181,8 +109,12 @@ export class ReferenceApplication {
       providers: [
         ReferenceGateway,
         ChatRooms,
+        BoardRooms,
+        CrowdRooms,
+        Boards,
         { provide: Gates, useValue: gates },
         { provide: Credentials, useValue: credentials },
+        { provide: Visitors, useValue: visitors },
       ],
     })
       .overrideProvider(REALTIME_CLOCK)
@@ -192,7 +124,9 @@ export class ReferenceApplication {
       .compile();
     const app = module.createNestApplication({ logger: false });
     const origin = await listen(app, '');
-    const reference = new ReferenceApplication(app, origin, clock, gates, credentials, observer);
+    visitors.url = `${origin}/realtime`;
+    const parts = [clock, gates, credentials, visitors, observer] as const;
+    const reference = new ReferenceApplication(app, origin, ...parts);
     // What a shutdown begins with; nobody is connected who would have to be waited for.
     if (setup.draining === true) await app.get(RealtimeModule).beforeApplicationShutdown();
     return reference;
@@ -203,37 +137,46 @@ export class ReferenceApplication {
    *
    * @param connectionId the dialogue's connection, if there is one.
    */
-  async act({ application }: ApplicationStep, connectionId: string | undefined): Promise<void> {
+  async act({ application }: ApplicationStep, connectionId = ''): Promise<void> {
     const rooms = this.app.get(RoomService);
     const sessions = this.app.get(SessionService);
     switch (application.do) {
       case 'release':
-        await this.gates.release(application.handler);
-        break;
+        return this.gates.release(application.handler);
       case 'publish': {
         const { room, event, payload, exceptClient } = application;
-        const except = exceptClient === true && connectionId !== undefined ? [connectionId] : [];
-        await rooms.publish(room, event, payload, { except });
-        break;
+        this.app.get(Boards).note(room, event);
+        await rooms.publish(room, event, payload, {
+          except: exceptClient === true ? [connectionId] : [],
+        });
+        return;
       }
       case 'send-to-user':
-        await rooms.toUser(application.user, application.event, application.payload);
-        break;
+        return rooms.toUser(application.user, application.event, application.payload);
       case 'disconnect':
-        await rooms.disconnectUser(application.user);
-        break;
+        return rooms.disconnectUser(application.user);
       case 'leave':
-        rooms.leave(connectionId ?? '', application.room);
-        break;
+        rooms.leave(connectionId, application.room);
+        return;
       case 'forbid':
         this.credentials.forbid(application.user, application.room);
-        await sessions.reauthorize(application.user);
-        break;
+        return sessions.reauthorize(application.user);
       case 'revoke':
         // So that what is issued from now on is younger than the rule.
         this.clock.advance(1);
-        await sessions.revoke({ userId: application.user, issuedBefore: this.clock.now() });
-        break;
+        return sessions.revoke({ userId: application.user, issuedBefore: this.clock.now() });
+      case 'ask':
+        this.#ask(connectionId, application.event, application.payload);
+        return;
+      case 'learn':
+        return this.#learn(application.outcome);
+      case 'visit':
+        return this.visitors.visit(application);
+      case 'tell':
+        return this.visitors.tell(application.device, application.room, application.info);
+      case 'lose':
+      case 'depart':
+        return this.visitors.end(application.device, application.do);
       case 'shutdown':
         this.#ended = this.app.close();
     }
@@ -246,7 +189,25 @@ export class ReferenceApplication {
 
   /** Ends it. */
   async close(): Promise<void> {
+    this.visitors.close();
     this.#ended ??= this.app.close();
     await this.#ended;
+  }
+
+  #ask(connectionId: string, event: string, payload: unknown): void {
+    const answer = this.app
+      .get(RoomService)
+      .request(connectionId, event, payload, { timeoutMs: ANSWER_TIME_MS });
+    this.#questions.push(
+      answer.then(
+        (value) => (value === undefined ? {} : { payload: value }),
+        (error: unknown) => ({ code: (error as RealtimeError).code }),
+      ),
+    );
+  }
+
+  async #learn(expected: unknown): Promise<void> {
+    const difference = match(await this.#questions.shift(), expected, new Map());
+    if (difference !== undefined) throw new Error(`the application learnt ${difference}`);
   }
 }

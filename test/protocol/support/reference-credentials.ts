@@ -53,7 +53,8 @@ export class Credentials {
 
   /** See `auth.verify`. */
   async verify(token: string): Promise<VerifiedUser> {
-    if (token === 'token-bob') return { user: { id: 'bob' } };
+    const bob: ReferenceUser = { id: 'bob', hasRooms: true };
+    if (token === 'token-bob') return { user: bob };
     if (this.user === null) return undefined;
     const user: ReferenceUser = { id: this.user, hasRooms: token !== 'token-ada-outside' };
     switch (token) {

@@ -22,7 +22,8 @@ function lines(step: Step): string[] {
   if ('application' in step) return [applicationLine(step)];
   if ('elapse' in step) return [`-- ${step.elapse} passes`];
   const who = step.from === 'client' ? 'C' : 'S';
-  if ('frame' in step) return [`${who}  ${show(step.frame)}`];
+  const fate = 'isLost' in step && step.isLost ? '   (never arrives)' : '';
+  if ('frame' in step) return [`${who}  ${show(step.frame)}${fate}`];
   return [
     step.text === undefined ? 'C  (a binary message)' : `C  ${JSON.stringify(step.text)} as text`,
   ];
@@ -69,6 +70,18 @@ function applicationLine({ application }: ApplicationStep): string {
       return `A  takes from ${application.user} the right to be in ${application.room}`;
     case 'revoke':
       return `A  revokes the tokens of ${application.user}`;
+    case 'ask':
+      return `A  asks ${application.event} of the client`;
+    case 'learn':
+      return `A  learns ${show(application.outcome)}`;
+    case 'visit':
+      return `-- ${application.device} comes into ${application.room} with ${application.token}`;
+    case 'tell':
+      return `-- ${application.device} tells ${application.room} about itself`;
+    case 'lose':
+      return `-- the link of ${application.device} breaks`;
+    case 'depart':
+      return `-- ${application.device} says goodbye`;
     case 'shutdown':
       return 'A  shuts down';
   }

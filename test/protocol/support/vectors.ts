@@ -23,6 +23,8 @@ export interface ServerSetup {
     readonly rooms?: number;
     /** Connection attempts that an address may make at once. */
     readonly attempts?: number;
+    /** Missed messages that are replayed. */
+    readonly replayMessages?: number;
   };
   /** The server refuses new connections from the start. */
   readonly draining?: boolean;
@@ -61,6 +63,8 @@ export interface FrameStep {
   readonly from: Side;
   readonly frame: Readonly<Record<string, unknown>>;
   readonly bad?: string;
+  /** The server's; it never reaches the client, because the link breaks. */
+  readonly isLost?: boolean;
 }
 
 /** Something of the client that is no frame: raw text, or a binary message in base64. Always bad. */
@@ -85,7 +89,10 @@ export interface CloseStep {
   };
 }
 
-/** The server's application does something by itself. */
+/** What the application learns of a question to the client: its answer, or the code of an error. */
+export type Outcome = { readonly payload?: unknown } | { readonly code: string };
+
+/** The server's application does something by itself, or another client does something. */
 export interface ApplicationStep {
   readonly application:
     | { readonly do: 'release'; readonly handler: string }
@@ -109,12 +116,37 @@ export interface ApplicationStep {
     | { readonly do: 'forbid'; readonly user: string; readonly room: string }
     /** Every token of the user that was issued until now is worth nothing any more. */
     | { readonly do: 'revoke'; readonly user: string }
+    /** Asks the dialogue's connection. The answer is for `learn`. */
+    | { readonly do: 'ask'; readonly event: string; readonly payload?: unknown }
+    /** What has come of the question. */
+    | { readonly do: 'learn'; readonly outcome: Outcome }
+    /** Another client comes into a room, on a connection of its own. */
+    | {
+        readonly do: 'visit';
+        readonly device: string;
+        readonly token: string;
+        readonly room: string;
+        /** Absent: one of its own. */
+        readonly clientKey?: string;
+        /** Which of its connections it is. */
+        readonly attempt?: number;
+      }
+    /** Such a client tells the room something about itself. */
+    | {
+        readonly do: 'tell';
+        readonly device: string;
+        readonly room: string;
+        readonly info: unknown;
+      }
+    /** Its link breaks, or it says goodbye. */
+    | { readonly do: 'lose' | 'depart'; readonly device: string }
     | { readonly do: 'shutdown' };
 }
 
 /** Time passes on the server; how much each name stands for says the README. */
 export interface ElapseStep {
-  readonly elapse: 'hello-timeout' | 'renewal-time' | 'grace';
+  readonly elapse:
+    'hello-timeout' | 'renewal-time' | 'grace' | 'presence-grace' | 'history-time' | 'answer-time';
 }
 
 /** One line of a dialogue. */

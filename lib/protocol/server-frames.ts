@@ -1,95 +1,10 @@
 /**
- * Every frame of `realtime.v1.json`. PROTOCOL.md is the normative text; this is its shape.
+ * Every frame of `realtime.v1.json` that a server sends. PROTOCOL.md is the normative text; this is its shape.
  *
  * `P` is how a payload is represented: `unknown` (a plain value) on the wire and in the client,
  * {@link Payload} inside the server, which must not serialise it again.
  */
 import type { Position } from './position.js';
-
-/** A room that a `hello` wants to be in, with the last position the client has seen, if any. */
-export interface HelloRoom extends Partial<Position> {
-  readonly room: string;
-}
-
-/** First frame of a connection that negotiated a subprotocol. */
-export interface HelloFrame {
-  readonly type: 'hello';
-  /** Credentials, unless the handshake carried them. */
-  readonly token?: string;
-  /** Random name of the client instance (128 bits), the same after each reconnect. */
-  readonly clientKey?: string;
-  /** Rooms to be in after the reply: authentication, resume and recovery take one round trip. */
-  readonly rooms?: readonly HelloRoom[];
-}
-
-/** Wants the messages of a room, from a known position on if one is given. */
-export interface SubscribeFrame extends Partial<Position> {
-  readonly type: 'subscribe';
-  readonly id: string;
-  readonly room: string;
-}
-
-/** Wants no more messages of a room. */
-export interface UnsubscribeFrame {
-  readonly type: 'unsubscribe';
-  readonly id: string;
-  readonly room: string;
-}
-
-/** Puts a message into a room, where the room's policy allows it. Without `id` only a refusal is answered. */
-export interface PublishFrame<P = unknown> {
-  readonly type: 'publish';
-  readonly id?: string;
-  readonly room: string;
-  readonly event: string;
-  readonly payload?: P;
-}
-
-/** Asks a handler. Answered by exactly one `response`, `complete` or `error` with the same id. */
-export interface RequestFrame<P = unknown> {
-  readonly type: 'request';
-  readonly id: string;
-  readonly event: string;
-  readonly payload?: P;
-}
-
-/** Wants the request with this id to stop. Without effect when its answer is on its way. */
-export interface CancelFrame {
-  readonly type: 'cancel';
-  readonly id: string;
-}
-
-/** Asks for a `pong`, to measure or to see that the link lives. */
-export interface PingFrame {
-  readonly type: 'ping';
-  readonly id?: string;
-}
-
-/** Asks who is in a room. */
-export interface PresenceFrame {
-  readonly type: 'presence';
-  readonly id: string;
-  readonly room: string;
-}
-
-/** Shows fresh credentials for the user who is connected already. */
-export interface AuthenticateFrame {
-  readonly type: 'authenticate';
-  readonly id: string;
-  readonly token: string;
-}
-
-/** What a client may send. */
-export type ClientFrame<P = unknown> =
-  | HelloFrame
-  | SubscribeFrame
-  | UnsubscribeFrame
-  | PublishFrame<P>
-  | RequestFrame<P>
-  | CancelFrame
-  | PresenceFrame
-  | AuthenticateFrame
-  | PingFrame;
 
 /** The connection is open. Nothing is handled before this frame was sent. */
 export interface ConnectedFrame {
@@ -108,7 +23,7 @@ export interface ConnectedFrame {
 export type RecoveryReason = 'evicted' | 'epoch-changed' | 'position-unknown' | 'limit';
 
 /** The connection is in the room. Messages follow from `offset` + 1 (or from the given position on, if recovered). */
-export interface SubscribedFrame extends Position {
+export interface SubscribedFrame<P = unknown> extends Position {
   readonly type: 'subscribed';
   /** Present when the client asked for it. */
   readonly id?: string;
@@ -119,6 +34,8 @@ export interface SubscribedFrame extends Position {
   readonly replayed?: number;
   /** With `recovered: false`: why. */
   readonly reason?: RecoveryReason;
+  /** The room's state at this position, if it was asked for and is needed. */
+  readonly snapshot?: P;
 }
 
 /** The connection is no longer in the room. */
@@ -162,6 +79,20 @@ export interface GapFrame extends Position {
   readonly reason: RecoveryReason;
 }
 
+/** Asks the client. Answered by `response` or `error` with the same id. */
+export interface ServerRequestFrame<P = unknown> {
+  readonly type: 'request';
+  readonly id: string;
+  readonly event: string;
+  readonly payload?: P;
+}
+
+/** The server does not wait for the client's answer any longer. */
+export interface ServerCancelFrame {
+  readonly type: 'cancel';
+  readonly id: string;
+}
+
 /** The one answer of a request. */
 export interface ResponseFrame<P = unknown> {
   readonly type: 'response';
@@ -199,21 +130,31 @@ export interface ErrorFrame {
   readonly details?: unknown;
 }
 
-/** An accepted publish: where the message is, and what the acknowledgement survives. */
-export interface PublishedFrame extends Position {
+/** An accepted publish: where the message is (nowhere, if it is volatile), and what the acknowledgement survives. */
+export interface PublishedFrame extends Partial<Position> {
   readonly type: 'published';
   readonly id: string;
   readonly durability: Durability;
 }
 
-/** What an acknowledgement survives: this process, the loss of a node, the loss of the store's primary. */
-export type Durability = 'memory' | 'redis' | 'replicated';
+/**
+ * What an acknowledgement survives: nothing (a volatile message, which is not stored), this process,
+ * the loss of a node, the loss of the store's primary.
+ */
+export type Durability = 'none' | 'memory' | 'redis' | 'replicated';
+
+/** One connection of a member. */
+export interface PresenceEntry {
+  readonly connectionId: string;
+  /** What everyone may know of it. Absent: nothing. */
+  readonly info?: unknown;
+}
 
 /** A user who is in a room. */
 export interface PresenceMember {
   readonly userId: string;
-  /** By how many connections. At least 1. */
-  readonly connections: number;
+  /** By which connections, in the order in which they came. At least one. */
+  readonly connections: readonly PresenceEntry[];
 }
 
 /** Who is in a room at this moment. */
@@ -223,8 +164,44 @@ export interface PresenceStateFrame {
   readonly room: string;
   /** How many users. */
   readonly total: number;
-  /** The users, at most 1,000 of them. */
-  readonly members: readonly PresenceMember[];
+  /** The users. Absent where only their number is told. */
+  readonly members?: readonly PresenceMember[];
+}
+
+/** What changed since the last frame about the room's presence; several changes of one turn are one frame. */
+export interface PresenceChangeFrame {
+  readonly type: 'presence-change';
+  readonly room: string;
+  /** How many users there are now. */
+  readonly total: number;
+  /** Users who were not there before. */
+  readonly joined?: readonly PresenceMember[];
+  /** Users of whom a connection or its info changed, as they are now. */
+  readonly updated?: readonly PresenceMember[];
+  /** Users, by id, who are there no longer. */
+  readonly left?: readonly string[];
+}
+
+/** A message as a page of history has it. */
+export interface HistoryMessage<P = unknown> {
+  readonly event: string;
+  readonly id: string;
+  readonly timestamp: number;
+  readonly offset: number;
+  readonly payload?: P;
+}
+
+/** A page of a room's messages. */
+export interface HistoryPageFrame<M = HistoryMessage> extends Position {
+  readonly type: 'history';
+  readonly id: string;
+  readonly room: string;
+  /** In the direction that was asked for. Their epoch is the frame's. */
+  readonly messages: readonly M[];
+  /** Whether nothing more is held in this direction. */
+  readonly complete: boolean;
+  /** There is a hole between the position asked for and the first message, and why. */
+  readonly reason?: RecoveryReason;
 }
 
 /** Fresh credentials are wanted: after `withinMs` milliseconds the connection closes with 4401. */
@@ -257,17 +234,21 @@ export interface PongFrame {
 /** What a server may send. */
 export type ServerFrame<P = unknown> =
   | ConnectedFrame
-  | SubscribedFrame
+  | SubscribedFrame<P>
   | UnsubscribedFrame
   | MessageFrame<P>
   | PositionFrame
   | GapFrame
+  | ServerRequestFrame<P>
+  | ServerCancelFrame
   | ResponseFrame<P>
   | NextFrame<P>
   | CompleteFrame
   | ErrorFrame
   | PublishedFrame
   | PresenceStateFrame
+  | PresenceChangeFrame
+  | HistoryPageFrame
   | AuthenticateRequestFrame
   | AuthenticatedFrame
   | GoingAwayFrame

@@ -1,0 +1,110 @@
+import type { ServerCancelFrame, ServerRequestFrame } from '../protocol/index.js';
+import { encodeClientFrame } from '../protocol/index.js';
+import { clientError, RealtimeClientError } from './errors.js';
+import { isLonger } from './is-longer.js';
+import type { Link } from './link.js';
+
+/** Requests of the server that may run at the same time. */
+const MAX_RUNNING = 100;
+
+/** Answers requests of the server. */
+export type RequestHandler = (
+  payload: unknown,
+  context: { readonly signal: AbortSignal },
+) => unknown;
+
+/**
+ * What the server asks the client. Each request is answered once, on the connection it came by, or
+ * not at all: when the server cancels it or the connection ends, its signal aborts and what the
+ * handler still returns is dropped.
+ */
+export class ServerRequests {
+  // Maps: names and ids come from the wire.
+  readonly #handlers = new Map<string, RequestHandler>();
+  readonly #running = new Map<string, AbortController>();
+  readonly #link: Link;
+  readonly #report: (error: unknown) => void;
+  #maxFrameBytes = 0;
+
+  /** @param report gets what handlers throw that is no answer. */
+  constructor(link: Link, report: (error: unknown) => void) {
+    this.#link = link;
+    this.#report = report;
+  }
+
+  /** @throws RealtimeClientError with code `duplicate-handler`. */
+  handle(event: string, handler: RequestHandler): () => void {
+    if (this.#handlers.has(event)) {
+      throw clientError('duplicate-handler', 'The event has a handler already.');
+    }
+    // A function of our own, so that the same one may be registered again.
+    const registered: RequestHandler = (...args) => handler(...args);
+    this.#handlers.set(event, registered);
+    return () => {
+      if (this.#handlers.get(event) === registered) this.#handlers.delete(event);
+    };
+  }
+
+  connected(maxFrameBytes: number): void {
+    this.#maxFrameBytes = maxFrameBytes;
+  }
+
+  /** The connection is gone: nobody waits for answers. */
+  lost(): void {
+    for (const id of [...this.#running.keys()]) this.cancel({ id });
+  }
+
+  cancel({ id }: Pick<ServerCancelFrame, 'id'>): void {
+    const controller = this.#running.get(id);
+    this.#running.delete(id);
+    controller?.abort(clientError('cancelled', 'The server does not wait any longer.'));
+  }
+
+  receive({ id, event, payload }: ServerRequestFrame): void {
+    const handler = this.#handlers.get(event);
+    if (handler === undefined) {
+      this.#refuse(id, 'unknown-event');
+    } else if (this.#running.size >= MAX_RUNNING) {
+      this.#refuse(id, 'unavailable');
+    } else if (!this.#running.has(id)) {
+      const controller = new AbortController();
+      this.#running.set(id, controller);
+      const isOpen = () => this.#running.get(id) === controller;
+      // Called inside the promise, so that a handler that throws is one that rejects.
+      void new Promise((resolve) => {
+        resolve(handler(payload, controller));
+      }).then(
+        (value) => {
+          if (isOpen()) this.#answer(id, value);
+        },
+        (error: unknown) => {
+          if (isOpen()) this.#fail(id, error);
+        },
+      );
+    }
+  }
+
+  #answer(id: string, payload: unknown): void {
+    this.#running.delete(id);
+    try {
+      const text = encodeClientFrame({ type: 'response', id, payload });
+      if (isLonger(text, this.#maxFrameBytes)) throw new RangeError('The answer is too large.');
+      this.#link.send(text);
+    } catch (error) {
+      this.#refuse(id, 'invalid-payload');
+      this.#report(error);
+    }
+  }
+
+  #fail(id: string, error: unknown): void {
+    this.#running.delete(id);
+    const isAnswer = error instanceof RealtimeClientError;
+    this.#refuse(id, isAnswer ? error.code : 'rejected');
+    if (!isAnswer) this.#report(error);
+  }
+
+  /** The message is constant: what went wrong in here is nobody's business out there. */
+  #refuse(id: string, code: string): void {
+    this.#link.send({ type: 'error', id, code, message: 'The client refused the request.' });
+  }
+}

@@ -1,0 +1,102 @@
+import { CloseCode, ErrorCode, type ClientFrame, type Payload } from '../protocol/index.js';
+import type { ClientRequests } from './client-requests.js';
+import type { ConnectionHost } from './connection-host.js';
+import { Inbox } from './inbox.js';
+import type { Outbox } from './outbox.js';
+import type { Requests } from './requests.js';
+import type { RoomFrame } from './room-frame.js';
+
+/** A connection, as far as its frames are concerned. */
+export interface Dispatched {
+  readonly state: string;
+  readonly outbox: Outbox;
+  readonly requests: Requests;
+  readonly clientRequests: ClientRequests;
+  close(code: number, reason: string): void;
+}
+
+/**
+ * Hands each frame of an open connection to what handles it: at once, or in its turn through the
+ * inbox. What overtakes is what unblocks: a `cancel`, a `credit` or an answer that waited behind the
+ * handler that waits for it would come too late.
+ */
+export class FrameDispatcher<Connection extends Dispatched> {
+  readonly #inbox: Inbox;
+
+  /** @param pressure as that of an {@link Inbox}. */
+  constructor(
+    private readonly connection: Connection,
+    private readonly host: ConnectionHost<Connection>,
+    pressure: (full: boolean) => void,
+  ) {
+    this.#inbox = new Inbox(host.limits.inboxBytes, host.concurrency, pressure);
+  }
+
+  /** Takes a frame. */
+  receive(frame: ClientFrame<Payload>, bytes: number): void {
+    const { outbox, requests, clientRequests } = this.connection;
+    switch (frame.type) {
+      case 'hello':
+        this.connection.close(CloseCode.BadFrame, 'expected no second hello');
+        return;
+      case 'ping':
+        outbox.send({ ...frame, type: 'pong' });
+        return;
+      case 'cancel':
+        requests.cancel(frame.id);
+        return;
+      case 'credit':
+        requests.credit(frame.id, frame.count);
+        return;
+      case 'response':
+      case 'error':
+        clientRequests.answered(frame);
+        return;
+      case 'authenticate':
+        void this.host.authenticate(this.connection, frame);
+        return;
+      case 'request':
+        this.#receiveRequest(frame, bytes);
+        return;
+      default:
+        this.queue(frame, bytes);
+    }
+  }
+
+  /** Puts a frame about a room at the end of the inbox. */
+  queue(frame: RoomFrame, bytes: number): void {
+    const run = (): Promise<void> => this.host.handleRoomFrame(this.connection, frame);
+    this.#inbox.push({ bytes, exclusive: true, run });
+  }
+
+  /** Forgets everything that waits. */
+  clear(): void {
+    this.#inbox.clear();
+  }
+
+  #receiveRequest(frame: ClientFrame<Payload> & { type: 'request' }, bytes: number): void {
+    const { id, event } = frame;
+    const { outbox, requests, state } = this.connection;
+    const handler = this.host.handler(event);
+    if (handler?.isIdempotent === false && frame.retry === true) {
+      const message = 'the request was sent before and its handler may not run twice';
+      outbox.refuse(ErrorCode.NotIdempotent, message, id);
+      return;
+    }
+    if (state === 'draining') {
+      outbox.refuse(ErrorCode.Unavailable, 'the server is shutting down', id);
+      return;
+    }
+    if (handler === undefined) {
+      outbox.refuse(ErrorCode.UnknownEvent, 'no handler answers to this event', id);
+      return;
+    }
+    const { isIdempotent } = handler;
+    const handle = requests.accept(
+      frame,
+      (request) => this.host.handle(this.connection, request),
+      isIdempotent,
+    );
+    if (handle !== undefined) this.#inbox.push({ bytes, exclusive: false, run: handle });
+  }
+}

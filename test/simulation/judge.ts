@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+
+import { checkHistory } from '../checker/check.js';
+import { describeViolations } from '../checker/describe-violations.js';
+import type { Happenings } from './commands.js';
+import { play, type Run } from './run.js';
+import type { SimulationOptions } from './simulation.js';
+
+/** Where a replay begins: what a failing run has printed. */
+export interface Replay {
+  readonly seed: number;
+  readonly path: string | undefined;
+}
+
+/**
+ * Where to begin, by the environment: `SIMULATION_SEED` and `SIMULATION_PATH`. Without them each run
+ * begins elsewhere; what it began with is printed when it fails.
+ */
+export function replayOf(environment: Readonly<Record<string, string | undefined>>): Replay {
+  const { SIMULATION_SEED: seed, SIMULATION_PATH: path } = environment;
+  return { seed: seed === undefined ? Date.now() & 0x7f_ff_ff_ff : Number(seed), path };
+}
+
+/** What a run is judged by. */
+export interface Expectations {
+  /** Whether nothing may be told to be lost, and no client may have to ask again. */
+  readonly noLoss?: boolean;
+}
+
+/** Throws what is wrong with a run, if anything. */
+export function judge(run: Run, { noLoss = false }: Expectations = {}): void {
+  const { records, failures, isSettled, simulation } = run;
+  const broken = checkHistory(records, { expectLive: true }).filter(({ holds }) => !holds);
+  if (broken.length > 0) throw new Error(describeViolations(broken));
+  if (noLoss && needlessly(run) !== undefined) throw new Error(needlessly(run));
+  for (const failure of [...failures, ...simulation.observer.failures]) {
+    throw new Error('something was thrown where nobody catches it', { cause: failure });
+  }
+  if (!isSettled) throw new Error('the healed world did not come to rest');
+}
+
+/** What was told to be lost, or asked for again, in a run in which nothing was lost. */
+function needlessly({ records, simulation }: Run): string | undefined {
+  const lost = records.find(
+    (record) => record.type === 'gap' || (record.type === 'sub.ok' && record.recovered === false),
+  );
+  if (lost !== undefined) return `nothing was lost, but told was ${JSON.stringify(lost)}`;
+  const { askedAgain } = simulation.recorder;
+  return askedAgain > 0 ? 'a client asked again, though nothing was lost' : undefined;
+}
+
+/** What is simulated, and how it is judged. */
+export interface Scenario extends SimulationOptions, Expectations {
+  readonly happenings: fc.Arbitrary<Happenings>;
+}
+
+/** Schedules of each of the three properties: together more than 20,000. */
+export const SCHEDULES = 7_000;
+
+/** Longest time for them, on a machine that has other work as well. They take about 25 s. */
+export const LIMIT_MS = 180_000;
+
+/** Plays schedules and judges each of them. */
+export async function simulate(
+  scenario: Scenario,
+  { seed, path }: Replay = replayOf(process.env),
+  numRuns = SCHEDULES,
+): Promise<void> {
+  const at = path === undefined ? { seed } : { seed, path };
+  await fc.assert(propertyOf(scenario), { numRuns, ...at });
+}
+
+/** Plays schedules until one of them fails, and tells why; `undefined` if none does. */
+export async function firstViolation(
+  scenario: Scenario,
+  maxRuns: number,
+): Promise<string | undefined> {
+  const { failed, errorInstance } = await fc.check(propertyOf(scenario), {
+    numRuns: maxRuns,
+    endOnFailure: true,
+  });
+  if (!failed) return undefined;
+  return errorInstance instanceof Error ? errorInstance.message : 'not an error';
+}
+
+function propertyOf({
+  happenings,
+  ...rest
+}: Scenario): fc.IAsyncProperty<[fc.Scheduler, Happenings]> {
+  return fc.asyncProperty(fc.scheduler(), happenings, async (scheduler, commands) => {
+    judge(await play(commands, scheduler, rest), rest);
+  });
+}

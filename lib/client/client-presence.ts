@@ -135,7 +135,12 @@ export class ClientPresence implements RoomPresence {
     this.#question = this.#watch = undefined;
     if (frame.retryable) this.#retry.later(frame.retryAfterMs);
     // Out of the room means that the answer of a subscription is to come, or that none is wanted.
-    else if (frame.code !== 'not-subscribed') this.#room.raise(fromErrorFrame(frame));
+    else if (frame.code !== 'not-subscribed') {
+      // What was known is not to be known any more.
+      if (this.#state) this.#enter({ total: 0, members: new Map() });
+      this.#state = undefined;
+      this.#room.raise(fromErrorFrame(frame));
+    }
     return true;
   }
 

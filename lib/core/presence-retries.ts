@@ -26,12 +26,6 @@ export class PresenceRetries {
     this.#schedule();
   }
 
-  /** Has an entry left as it is. */
-  delete(entry: PresenceEntry): void {
-    this.#due.delete(entry);
-    this.#later.delete(entry);
-  }
-
   /** Leaves all as it is. */
   close(): void {
     this.#due.clear();

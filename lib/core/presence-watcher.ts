@@ -62,7 +62,7 @@ export class PresenceWatcher {
     return !lists || this.#dropped === undefined || this.#dropped.version <= version;
   }
 
-  /** The client was told the state at this version. Returns what came after it. */
+  /** The client was told the state at this version. Returns what came meanwhile. */
   follow(version: number, total: number, lists: boolean): readonly PresenceChange[] {
     this.#version = version;
     this.#total = total;
@@ -71,7 +71,7 @@ export class PresenceWatcher {
     const held = [...this.#held, ...(this.#dropped === undefined ? [] : [this.#dropped])];
     this.#held = [];
     this.#dropped = undefined;
-    return held.filter((change) => change.version > version);
+    return held;
   }
 
   /** Tells the client what of a batch it does not know. */

@@ -32,6 +32,7 @@ export interface RequestsSetup {
 interface Unanswered {
   readonly context: RequestContext;
   readonly credit: Credit;
+  /** Called once: when it leaves the list. */
   stop?: () => void;
 }
 
@@ -107,7 +108,7 @@ export class Requests {
     this.#unanswered.clear();
     for (const request of requests) {
       request.context.orphan();
-      stopStream(request);
+      request.stop?.();
     }
     this.#share.close();
     this.#settleIdle();
@@ -184,7 +185,7 @@ export class Requests {
   #finish(request: Unanswered): boolean {
     if (!this.#isUnanswered(request)) return false;
     this.#unanswered.delete(request.context.id);
-    stopStream(request);
+    request.stop?.();
     if (this.#unanswered.size === 0) this.#settleIdle();
     return true;
   }
@@ -205,10 +206,4 @@ export class Requests {
       outbox.send(errorFrame(new RealtimeError(error.code, error.message), id));
     }
   }
-}
-
-function stopStream(request: Unanswered): void {
-  const { stop } = request;
-  delete request.stop;
-  stop?.();
 }

@@ -167,7 +167,9 @@ export class Subscriptions {
       throw new RealtimeError(code, message, details === undefined ? {} : { details });
     }
     const { payload, volatile = false } = decision;
-    const operation = id === undefined ? undefined : { client: connection.client, id };
+    // With the room: the same id for another one is another publish. No room name has a space.
+    const operation =
+      id === undefined ? undefined : { client: connection.client, id: `${room} ${id}` };
     const receipt = await this.deps.publish(room, { event, payload, volatile, operation });
     if (id === undefined) return;
     const { position, durability } = receipt;

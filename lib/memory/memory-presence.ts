@@ -28,7 +28,7 @@ const LEASE_MS = 10_000;
  * The presence store of a node without others: everything in this process, gone with it. Several of
  * them may share a book, as nodes share a store; that is for tests.
  *
- * Costs about 400 bytes a record besides its strings and info, and one timer where the book is shared.
+ * Costs about 300 bytes a record besides its strings and info, and one timer where the book is shared.
  */
 export class MemoryPresenceStore implements PresenceStore {
   readonly #book: MemoryPresenceBook;

@@ -162,13 +162,20 @@ export interface PresenceStateFrame {
   readonly type: 'presence';
   readonly id: string;
   readonly room: string;
-  /** How many users. */
+  /** How many users. 0 in the answer to an `update` of somebody who may not know. */
   readonly total: number;
-  /** The users. Absent where only their number is told. */
+  /** The users. Absent where only their number is told, and in the answer to `unwatch` and `update`. */
   readonly members?: readonly PresenceMember[];
 }
 
-/** What changed since the last frame about the room's presence; several changes of one turn are one frame. */
+/**
+ * What changed since the last frame about the room's presence; several changes of one turn are one frame.
+ *
+ * Without any list only the number is told from here on, and a list that the client has is void: the
+ * room has too many users, or its list is too long. A later frame with lists begins with an empty list:
+ * its `joined` has everybody. A total of 0 says that the watch has ended, because the user may not know
+ * any longer: a watcher is in the room itself.
+ */
 export interface PresenceChangeFrame {
   readonly type: 'presence-change';
   readonly room: string;

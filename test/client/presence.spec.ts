@@ -283,6 +283,17 @@ describe('presence that is not whole', () => {
     expect(room.state).toBe('subscribed');
   });
 
+  it('shows nobody any more when the right to know has ended', async () => {
+    const { world, room, log } = await watchedRoom();
+    const errors: unknown[] = [];
+    room.on('error', ({ code }) => errors.push(code));
+    world.socket.receive(change(0, {}));
+    world.socket.receive(refusal(world.socket.last('presence').id, 'forbidden'));
+    await settle();
+    expect(log.at(-1)).toEqual([0, [], [], [], ['ada', 'bob']]);
+    expect(errors).toEqual(['forbidden']);
+  });
+
   it('is not asked for any more when the connection breaks or the room is left', async () => {
     const { world, room } = await watchedRoom();
     world.socket.receive(change(9, {}));

@@ -287,6 +287,23 @@ describe('asking a room', () => {
     expect(await replies).toHaveLength(20);
   });
 
+  it('asks those as well who still read what they missed', async () => {
+    const world = await NodeWorld.start({ limits: { outboxBytes: 4_000 } });
+    const early = await joined(world, 'bob');
+    await early.ask({ type: 'unsubscribe', id: '2', room: 'room' });
+    const payload = JSON.stringify('x'.repeat(500));
+    for (let n = 0; n < 30; n += 1) await world.node.publish('room', { event: 'said', payload });
+    const { epoch } = await world.broker.top('room');
+    const peer = await world.connect('ada');
+    peer.link.stopReading();
+    await peer.ask({ type: 'subscribe', id: '1', room: 'room', epoch, offset: 0 });
+    await turns(3);
+    expect(world.node.rooms.get('room')?.replays.size).toBe(1);
+    const replies = world.node.request({ room: 'room' }, question(100));
+    world.clock.advance(100);
+    expect(outcomes(await now(replies))).toEqual([['ada', { kind: 'silent' }]]);
+  });
+
   it('resolves at once for a room with nobody in it', async () => {
     const world = await NodeWorld.start();
     expect(await now(world.node.request({ room: 'empty' }, question()))).toEqual([]);
@@ -295,6 +312,15 @@ describe('asking a room', () => {
 });
 
 describe('across nodes', () => {
+  it('asks no other node for a connection that is here', async () => {
+    const world = await NodeWorld.start();
+    const peer = await world.connect();
+    world.broker.ask = () => Promise.reject(new Error('expected no question'));
+    const replies = world.node.request({ connectionId: peer.connection.id }, question());
+    peer.say({ type: 'response', id: askedId(peer) });
+    expect(outcomes(await replies)).toEqual([['ada', { kind: 'answered' }]]);
+  });
+
   it('finds a connection wherever it is', async () => {
     const [one, other] = await twoNodes();
     const peer = await other.connect('bob');

@@ -136,6 +136,41 @@ describe('a presence store that is down', () => {
     expect(await store.users()).toEqual(['ada']);
   });
 
+  it('is told of a client that has left as such, also if its connection breaks then', async () => {
+    const { rights } = world.directory;
+    rights.presence = { graceMs: 0, countsOnly: false, info: () => Promise.resolve(undefined) };
+    const ada = await enter(world, 'ada');
+    store.isDown = true;
+    await ada.ask({ type: 'unsubscribe', id: 'u', room: 'r' });
+    ada.link.breakOff();
+    store.isDown = false;
+    store.calls.length = 0;
+    await pass(1_000);
+    expect(store.calls).toEqual(['remove ada client']);
+  });
+
+  it('is not told of who has left before it was known what everyone may know', async () => {
+    let tell!: (info: unknown) => void;
+    const info = new Promise<unknown>((resolve) => (tell = resolve));
+    world.directory.rights.presence = { graceMs: 0, countsOnly: false, info: () => info };
+    const ada = await enter(world, 'ada');
+    await ada.ask({ type: 'unsubscribe', id: 'u', room: 'r' });
+    tell(1);
+    await turns(2);
+    expect(store.calls).toEqual([]);
+  });
+
+  it('makes an update unavailable that it has not taken', async () => {
+    const ada = await enter(world, 'ada');
+    const put = store.put.bind(store);
+    store.put = () => Promise.reject(new Error('full'));
+    expect(await askPresence(ada, 'update', { info: 1 })).toMatchObject([{ code: 'unavailable' }]);
+    store.put = put;
+    await pass(1_000);
+    const [state] = await askPresence(ada, 'get');
+    expect(state).toMatchObject({ members: [{ connections: [{ info: 1 }] }] });
+  });
+
   it('makes get, watch, unwatch and update unavailable', async () => {
     const ada = await enter(world, 'ada');
     store.isDown = true;
@@ -190,6 +225,9 @@ describe('a presence store that has lost the records of this node', () => {
     broken.link.breakOff();
     store.calls.length = 0;
     store.listener?.expired();
+    await turn();
+    // The grace of who broke is over with the record: only the others wait.
+    expect(world.clock.waiting).toBe(1);
     breaking.link.breakOff();
     await leaving.ask({ type: 'unsubscribe', id: 'u', room: 'r' });
     await pass(900);

@@ -498,6 +498,8 @@ describe('what everyone may know of a connection', () => {
       { type: 'presence', id: 'update', room: 'r', total: 2 },
     ]);
     expect(await told(watching)).toMatchObject([{ updated: [of({ mood: 'busy' })] }]);
+    await ada.ask({ type: 'subscribe', id: 'again', room: 'r' });
+    expect(await told(watching)).toEqual([]);
     await askPresence(ada, 'update', { info: null });
     expect(await told(watching)).toMatchObject([{ updated: [of(null)] }]);
     await askPresence(ada, 'update');
@@ -559,6 +561,23 @@ describe('what everyone may know of a connection', () => {
     expect((await world.presence.read('r', 10)).total).toBe(0);
     await passes(20_000);
     expect(world.clock.waiting).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('who is taken out of a room in the moment in which it is let in', () => {
+  it('is not there', async () => {
+    const peer = await world.connect('ada');
+    const send = peer.link.send.bind(peer.link);
+    peer.link.send = (message) => {
+      send(message);
+      queueMicrotask(() => {
+        world.node.leave(peer.connection, 'r');
+      });
+    };
+    await world.node.join(peer.connection, 'r');
+    await turns(2);
+    expect(peer.frames()).toMatchObject([{ type: 'subscribed' }, { type: 'unsubscribed' }]);
+    expect((await world.presence.read('r', 0)).total).toBe(0);
   });
 });
 

@@ -192,9 +192,7 @@ describe('a request of an idempotent handler', () => {
     for (let n = 0; n < 5; n += 1) {
       const peer = await come(world);
       const [frame] = await peer.ask(pay(String(n)));
-      expect(frame).toEqual(
-        n < 3 ? undefined : expect.objectContaining({ type: 'error', code: 'rate-limited' }),
-      );
+      expect(frame?.type === 'error' && frame.code).toBe(n < 3 ? false : 'rate-limited');
       peer.link.breakOff();
     }
     expect(ran).toHaveLength(3);

@@ -597,12 +597,12 @@ describe('streams with credit', () => {
   });
 
   it('wait for a peer that is behind also where the source cannot, and close nothing', async () => {
-    const bench = new Bench(100, 10_000, 10_000);
+    const bench = new Bench(100, 20_000, 20_000);
     const hand = new HandSource();
     void bench.start('1', () => Promise.resolve(hand.source));
     await turn();
     bench.link.stopReading();
-    for (let n = 0; n < 20; n += 1) hand.sink.next(`${String(n)} ${'x'.repeat(400)}`);
+    for (let n = 0; n < 55; n += 1) hand.sink.next(`${String(n)} ${'x'.repeat(400)}`);
     expect(bench.overflows).toBe(0);
     const seen: unknown[] = [];
     for (let rounds = 0; rounds < 20; rounds += 1) {
@@ -613,7 +613,7 @@ describe('streams with credit', () => {
       await turn();
     }
     expect(seen.map((item) => Number.parseInt(String(item), 10))).toEqual(
-      Array.from({ length: 20 }, (_, n) => n),
+      Array.from({ length: 55 }, (_, n) => n),
     );
     expect(bench.overflows).toBe(0);
   });

@@ -14,7 +14,7 @@ import {
 import { clientFrame, jsonText, serverFrame } from './support/arbitraries.js';
 
 /** The frame as a server holds it: what is the application's as text. */
-function encoded(frame: ServerFrame): EncodedServerFrame {
+function asHeld(frame: ServerFrame): EncodedServerFrame {
   const texts = Object.entries(frame).map(([name, value]: [string, unknown]) => {
     if (name === 'messages') return [name, (value as unknown[]).map(textOf)];
     return [name, name === 'payload' || name === 'snapshot' ? textOf(value) : value];
@@ -49,7 +49,7 @@ describe('encodeServerFrame', () => {
   it('writes what decodeServerFrame reads back, for every frame', () => {
     fc.assert(
       fc.property(serverFrame, (frame) => {
-        expect(decodeServerFrame(encodeServerFrame(encoded(frame)))).toEqual(frame);
+        expect(decodeServerFrame(encodeServerFrame(asHeld(frame)))).toEqual(frame);
       }),
       { numRuns: 500 },
     );

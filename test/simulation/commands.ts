@@ -5,13 +5,21 @@ import { ROOMS, type Simulation } from './simulation.js';
 /** What is known of a simulation beforehand: nothing, all of it is up to the scheduling. */
 type Model = object;
 
-/** What happens in one run. */
-export type Happenings = Iterable<fc.AsyncCommand<Model, Simulation>>;
+/** A simulation, and the hand that lets things arrive in it. */
+export interface Stage {
+  readonly simulation: Simulation;
+  /** Lets that many things happen of those that may happen now, in an order of fast-check's choice. */
+  proceed(count: number): Promise<void>;
+}
 
-/** Something that happens to a simulation. */
-class Happening implements fc.AsyncCommand<Model, Simulation> {
+/** What happens in one run. */
+export type Happenings = Iterable<fc.AsyncCommand<Model, Stage>>;
+
+/** Something that happens to a simulation, and how much arrives before the next thing happens. */
+class Happening implements fc.AsyncCommand<Model, Stage> {
   constructor(
     private readonly text: string,
+    private readonly arrivals: number,
     private readonly happen: (simulation: Simulation) => void,
   ) {}
 
@@ -19,84 +27,115 @@ class Happening implements fc.AsyncCommand<Model, Simulation> {
     return true;
   }
 
-  run(_: Model, simulation: Simulation): Promise<void> {
+  run(_: Model, { simulation, proceed }: Stage): Promise<void> {
     this.happen(simulation);
-    return Promise.resolve();
+    return proceed(this.arrivals);
   }
 
   toString(): string {
-    return this.text;
+    return `${this.text}, ${String(this.arrivals)} arrive`;
   }
+}
+
+/** Most things that arrive between two commands. */
+const MAX_ARRIVALS = 12;
+
+/** A happening of some arguments. */
+function happening<T>(
+  of: fc.Arbitrary<T>,
+  text: (arguments_: T) => string,
+  happen: (simulation: Simulation, arguments_: T) => void,
+): fc.Arbitrary<Happening> {
+  return fc.tuple(of, fc.nat({ max: MAX_ARRIVALS })).map(
+    ([value, arrivals]) =>
+      new Happening(text(value), arrivals, (simulation) => {
+        happen(simulation, value);
+      }),
+  );
 }
 
 const node = fc.nat({ max: 1 });
 const client = fc.nat({ max: 1 });
 const room = fc.constantFrom(...ROOMS, 'a');
+const clientAndRoom = fc.tuple(client, room);
 
-const serverPublishes = fc.tuple(node, room, fc.integer({ min: 1, max: 4 })).map(
-  ([at, name, times]) =>
-    new Happening(`node ${String(at)} publishes ${String(times)} into ${name}`, (simulation) => {
-      for (let n = 0; n < times; n += 1) simulation.publish(at, name);
-    }),
+const serverPublishes = happening(
+  fc.tuple(node, room, fc.integer({ min: 1, max: 4 })),
+  ([at, name, times]) => `node ${String(at)} publishes ${String(times)} into ${name}`,
+  (simulation, [at, name, times]) => {
+    for (let n = 0; n < times; n += 1) simulation.publish(at, name);
+  },
 );
 
-const clientPublishes = fc.tuple(client, room, fc.integer({ min: 1, max: 2 })).map(
-  ([who, name, times]) =>
-    new Happening(`client ${String(who)} publishes ${String(times)} into ${name}`, (simulation) => {
-      for (let n = 0; n < times; n += 1) simulation.clients[who]?.publish(name);
-    }),
+const clientPublishes = happening(
+  fc.tuple(client, room, fc.integer({ min: 1, max: 2 })),
+  ([who, name, times]) => `client ${String(who)} publishes ${String(times)} into ${name}`,
+  (simulation, [who, name, times]) => {
+    for (let n = 0; n < times; n += 1) simulation.clients[who]?.publish(name);
+  },
 );
 
-const joins = fc.tuple(client, room).map(
-  ([who, name]) =>
-    new Happening(`client ${String(who)} subscribes to ${name}`, (simulation) => {
-      simulation.join(who, name);
-    }),
+const joins = happening(
+  clientAndRoom,
+  ([who, name]) => `client ${String(who)} subscribes to ${name}`,
+  (simulation, [who, name]) => {
+    simulation.join(who, name);
+  },
 );
 
-const leaves = fc.tuple(client, room).map(
-  ([who, name]) =>
-    new Happening(`client ${String(who)} leaves ${name}`, (simulation) => {
-      simulation.leave(who, name);
-    }),
+const leaves = happening(
+  clientAndRoom,
+  ([who, name]) => `client ${String(who)} leaves ${name}`,
+  (simulation, [who, name]) => {
+    simulation.leave(who, name);
+  },
 );
 
-const hops = fc.tuple(client, room).map(
-  ([who, name]) =>
-    new Happening(`client ${String(who)} leaves ${name} and comes back`, (simulation) => {
-      simulation.leave(who, name);
-      simulation.join(who, name);
-    }),
+const hops = happening(
+  clientAndRoom,
+  ([who, name]) => `client ${String(who)} leaves ${name} and comes back`,
+  (simulation, [who, name]) => {
+    simulation.leave(who, name);
+    simulation.join(who, name);
+  },
 );
 
-const cuts = client.map(
-  (who) =>
-    new Happening(`the link of client ${String(who)} breaks`, (simulation) => {
-      simulation.clients[who]?.cut();
-    }),
+const cuts = happening(
+  client,
+  (who) => `the link of client ${String(who)} breaks`,
+  (simulation, who) => {
+    simulation.clients[who]?.cut();
+  },
 );
 
-const pass = (ms: number): Happening =>
-  new Happening(`${String(ms)} ms pass`, (simulation) => {
-    simulation.clock.advance(ms);
-  });
+const passing = (...times: number[]): fc.Arbitrary<Happening> =>
+  happening(
+    fc.constantFrom(...times),
+    (ms) => `${String(ms)} ms pass`,
+    (simulation, ms) => {
+      simulation.clock.advance(ms);
+    },
+  );
 
-const passes = fc.constantFrom(1, 20, 100, 500).map(pass);
+const passes = passing(1, 20, 100, 500);
 
 /** Longer than anything is kept. */
-const longPasses = fc.constant(pass(70_000));
+const longPasses = passing(70_000);
 
-const loses = node.map(
-  (at) =>
-    new Happening(`node ${String(at)} does not hear a message`, (simulation) => {
-      simulation.ways[at]?.loseDelivery();
-    }),
+const loses = happening(
+  node,
+  (at) => `node ${String(at)} does not hear a message`,
+  (simulation, at) => {
+    simulation.ways[at]?.loseDelivery();
+  },
 );
 
-const flushes = fc.constant(
-  new Happening('the store loses everything', (simulation) => {
+const flushes = happening(
+  fc.constant(undefined),
+  () => 'the store loses everything',
+  (simulation) => {
     simulation.loseStore();
-  }),
+  },
 );
 
 const always = [serverPublishes, serverPublishes, joins, joins, leaves, hops, cuts, cuts, passes];

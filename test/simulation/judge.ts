@@ -57,7 +57,7 @@ export interface Scenario extends SimulationOptions, Expectations {
 /** Schedules of each of the three properties: together more than 20,000. */
 export const SCHEDULES = 7_000;
 
-/** Longest time for them, on a machine that has other work as well. They take about 25 s. */
+/** Longest time for them, on a machine that has other work as well. They take about 20 s. */
 export const LIMIT_MS = 180_000;
 
 /** Plays schedules and judges each of them. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 
 import type { HistoryRecord } from '../checker/history.js';
-import type { Happenings } from './commands.js';
+import { turn } from '../support/turns.js';
+import type { Happenings, Stage } from './commands.js';
 import type { Scheduling } from './scheduling.js';
 import { ROOMS, Simulation, type SimulationOptions } from './simulation.js';
 
@@ -18,16 +19,21 @@ function scheduled(scheduler: fc.Scheduler, failed: (error: unknown) => void): S
   };
 }
 
-/** Lets everything run that waits for promises only. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 30; turn += 1) await Promise.resolve();
+/** Lets that many things happen of those that may, and everything that follows from each at once. */
+async function proceed(scheduler: fc.Scheduler, count: number): Promise<void> {
+  for (let done = 0; done < count && scheduler.count() > 0; done += 1) {
+    // The others wait 50 turns of promises for each: here one turn of the event loop says as much.
+    // eslint-disable-next-line @typescript-eslint/no-deprecated
+    await scheduler.waitOne();
+    await turn();
+  }
 }
 
 /** Lets everything arrive and time pass until nothing is left to wait for. */
 async function heal(simulation: Simulation, scheduler: fc.Scheduler): Promise<void> {
   for (let passed = 0; passed < HEAL_MS; passed += STEP_MS) {
-    await scheduler.waitIdle();
-    await settle();
+    await proceed(scheduler, Infinity);
+    await turn();
     if (scheduler.count() === 0 && simulation.isSettled) return;
     simulation.clock.advance(STEP_MS);
   }
@@ -52,14 +58,15 @@ export async function play(
   const failures: unknown[] = [];
   const scheduling = scheduled(scheduler, (error) => failures.push(error));
   const simulation = new Simulation(scheduling, options);
-  await fc.scheduledModelRun(scheduler, () => ({ model: {}, real: simulation }), commands);
+  const stage: Stage = { simulation, proceed: (count) => proceed(scheduler, count) };
+  await fc.asyncModelRun(() => ({ model: {}, real: stage }), commands);
   await heal(simulation, scheduler);
   for (const room of ROOMS) simulation.publish(0, room);
   await heal(simulation, scheduler);
   const { isSettled } = simulation;
   await simulation.recordFinal();
   simulation.close();
-  await scheduler.waitIdle();
+  await proceed(scheduler, Infinity);
   failures.push(...simulation.recorder.failures);
   return { records: simulation.recorder.records, failures, isSettled, simulation };
 }

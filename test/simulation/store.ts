@@ -66,7 +66,11 @@ export class SharedStore {
   }
 
   #make(): MemoryBroker {
-    const broker = new MemoryBroker(this.clock, this.random);
+    // Virtual time passes by minutes while a repeat is on its way. A network that is as slow as that
+    // is beyond any window, and so beyond what is promised.
+    const broker = new MemoryBroker(this.clock, this.random, {
+      operations: { windowMs: 3_600_000 },
+    });
     void broker.start({
       message: (room, publication) => {
         for (const node of this.nodes) node.offer({ room, publication });

@@ -108,7 +108,8 @@ export class Connection implements TransportListener {
    * users. Holds the client's key, which is nobody else's business.
    */
   get client(): string {
-    const userId = this.user?.id ?? '';
+    // No user has an empty id, so nobody shares a name with those who have none of their own.
+    const userId = this.#session?.isFleeting === true ? '' : (this.user?.id ?? '');
     return `${String(userId.length)}:${userId}:${this.#clientKey ?? `@${this.id}`}`;
   }
 

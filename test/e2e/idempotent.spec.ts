@@ -3,7 +3,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { of } from 'rxjs';
 
-import { Idempotent, RealtimeError, RealtimeGateway, RequestSignal } from '../../lib/index.js';
+import {
+  Idempotent,
+  RealtimeError,
+  RealtimeGateway,
+  RealtimeModule,
+  RequestSignal,
+} from '../../lib/index.js';
 import type { RawClient } from '../../lib/testing/index.js';
 import {
   closeApps,
@@ -179,5 +185,29 @@ describe.each(platforms)('an @Idempotent() handler (%s)', (platform) => {
     client.send({ type: 'request', id: '1', event: 'once', retry: true });
     expect(await client.answer('1')).toMatchObject({ type: 'error', code: 'not-idempotent' });
     expect(app.get(Ledger).ran).toEqual([]);
+  });
+});
+
+describe.each(platforms)('an application without credentials (%s)', (platform) => {
+  afterAll(closeApps);
+
+  it('takes effect once for a client that shows no credentials, and is another user each time', async () => {
+    const app = await startApp({
+      platform,
+      realtime: RealtimeModule.forRoot(),
+      providers: [Ledger, PayGateway],
+    });
+    const users = new Set<string>();
+    const answers: unknown[] = [];
+    for (const retry of [false, true]) {
+      const client = await app.open();
+      client.send({ type: 'hello', clientKey: 'no-name' });
+      users.add((await client.next('connected')).user.id);
+      client.send({ type: 'request', id: '1', event: 'pay', payload: 5, retry });
+      answers.push(await client.answer('1'));
+    }
+    expect(users.size).toBe(2);
+    const answer = { type: 'response', id: '1', payload: { paid: 5, nth: 1 } };
+    expect(answers).toEqual([answer, answer]);
   });
 });

@@ -15,6 +15,11 @@ export interface Authentication {
   readonly tokenId?: string;
   /** Whether nobody in particular is behind it: let in, but only to handlers marked `@Public()`. */
   readonly isAnonymous?: boolean;
+  /**
+   * Whether the user's id was made for this connection, so that a client that comes back has another
+   * one: then it is known again by its key alone. Default false.
+   */
+  readonly isFleeting?: boolean;
 }
 
 /** An authenticated connection: who is behind it, by which credentials, until when. */

@@ -65,9 +65,9 @@ export class AnonymousTokenVerifier implements TokenVerifier {
     token: string | undefined,
     handshake: Handshake,
   ): Promise<Authentication | undefined> {
-    if (this.inner === undefined) return { user: this.#user() };
+    if (this.inner === undefined) return { user: this.#user(), isFleeting: true };
     if (token !== undefined) return this.inner.verify(token, handshake);
-    return { user: this.#user(), isAnonymous: true };
+    return { user: this.#user(), isAnonymous: true, isFleeting: true };
   }
 
   #user(): { readonly id: string } {

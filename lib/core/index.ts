@@ -9,7 +9,6 @@ export { DEFAULT_HISTORY, DEFAULT_LIMITS, type CoreLimits } from './limits.js';
 export { RealtimeNode } from './node.js';
 export type { Application, NodeDependencies, Outgoing } from './node-dependencies.js';
 export type * from './ports/index.js';
-export { MAX_PRESENCE_INFO_BYTES } from './presence-info.js';
 export { DEFAULT_SESSION_OPTIONS, type SessionOptions } from './sessions.js';
 export { RequestContext } from './request-context.js';
 export { isAsyncIterable, StreamSource, type StreamSink } from './stream.js';

@@ -69,11 +69,6 @@ export class LocalRoom {
     return this.joining === 0 && this.members.size === 0 && this.replays.size === 0;
   }
 
-  /** Whether a connection is in the room. */
-  has(member: Member): boolean {
-    return this.members.has(member) || this.replays.has(member);
-  }
-
   /**
    * Gives a message to every member. Encoded once, however many they are. A volatile one goes to those
    * only who are live: the others could get it before messages that are older.

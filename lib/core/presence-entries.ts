@@ -1,4 +1,4 @@
-import { closeAction, CloseCode } from '../protocol/index.js';
+import { closeAction, CloseCode, MAX_PRESENCE_INFO_BYTES } from '../protocol/index.js';
 import type { Connection } from './connection.js';
 import { Deadlines } from './deadlines.js';
 import type {
@@ -9,7 +9,7 @@ import type {
   RealtimeUser,
 } from './ports/index.js';
 import { PresenceEntry, type PresenceEntryDependencies } from './presence-entry.js';
-import { isTooMuchInfo, MAX_PRESENCE_INFO_BYTES } from './presence-info.js';
+import { isTooMuchInfo } from './presence-info.js';
 import { PresenceRetries } from './presence-retries.js';
 
 /** What presence is made of. */

@@ -1,5 +1,4 @@
-/** Most bytes of JSON that everyone may know of one connection. Stops a member from filling everybody's list. */
-export const MAX_PRESENCE_INFO_BYTES = 1_024;
+import { MAX_PRESENCE_INFO_BYTES } from '../protocol/index.js';
 
 const encoder = new TextEncoder();
 

@@ -1,10 +1,15 @@
-import { ErrorCode, MAX_PRESENCE_MEMBERS, type PresenceFrame } from '../protocol/index.js';
+import {
+  ErrorCode,
+  MAX_PRESENCE_INFO_BYTES,
+  MAX_PRESENCE_MEMBERS,
+  type PresenceFrame,
+} from '../protocol/index.js';
 import type { Connection } from './connection.js';
 import { RealtimeError } from './errors.js';
 import type { PresencePolicy, PresenceSnapshot } from './ports/index.js';
 import { PresenceEntries, type PresenceDependencies } from './presence-entries.js';
 import { stateText } from './presence-frames.js';
-import { isTooMuchInfo, MAX_PRESENCE_INFO_BYTES } from './presence-info.js';
+import { isTooMuchInfo } from './presence-info.js';
 import { PresenceWatch } from './presence-watch.js';
 import type { PresenceWatcher } from './presence-watcher.js';
 

@@ -46,7 +46,7 @@ describe('rooms', () => {
     ada.link.stopReading();
     await world.enter(ada, { from: { ...world.broker.top('r'), offset: 0 } });
     await world.settle();
-    expect(world.rooms.get('r')?.has(ada)).toBe(true);
+    expect(ada.rooms.has('r')).toBe(true);
     expect(world.rooms.get('r')?.isUnused).toBe(false);
     expect(world.broker.calls).not.toContain('unsubscribe r');
   });

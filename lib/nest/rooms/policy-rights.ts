@@ -1,5 +1,4 @@
 import {
-  MAX_PRESENCE_INFO_BYTES,
   RealtimeError,
   type HistoryPolicy,
   type Observer,
@@ -9,7 +8,7 @@ import {
   type RoomRights,
   type RoomSnapshot,
 } from '../../core/index.js';
-import { ErrorCode, type Payload } from '../../protocol/index.js';
+import { ErrorCode, MAX_PRESENCE_INFO_BYTES, type Payload } from '../../protocol/index.js';
 import { jsonText } from '../arguments.js';
 import { exceptionToError } from '../gateways/exception-to-error.js';
 import type { EventValidator } from './event-validator.js';

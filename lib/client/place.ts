@@ -23,6 +23,8 @@ export function isPlaced(frame: MessageFrame | PositionFrame): frame is PlacedFr
  */
 export class Place {
   #position: Position | undefined;
+  /** Where we were when we forgot it. */
+  #floor: Position | undefined;
   /** By offset. */
   readonly #early = new Map<number, { readonly frame: PlacedFrame; readonly characters: number }>();
   #characters = 0;
@@ -34,8 +36,19 @@ export class Place {
 
   /** Forgets the position: what comes next follows nothing. */
   forget(): void {
+    this.#floor = this.#position ?? this.#floor;
     this.#position = undefined;
     this.#prune();
+  }
+
+  /**
+   * Begins a stream that follows nothing. A server that lags behind the one before may begin with
+   * what was seen there: that counts as seen.
+   */
+  enter(start: Position): void {
+    const floor = this.#floor;
+    const isSeen = floor?.epoch === start.epoch && floor.offset > start.offset;
+    this.jump(isSeen ? floor : start);
   }
 
   /** Moves to a position, whatever lies between. */

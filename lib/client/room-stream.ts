@@ -100,7 +100,8 @@ export class RoomStream {
     const hasMoved = this.#host.isSubscribed() && before !== this.#askedFrom;
     const gap = this.#place.holeBefore(frame, hasMoved);
     const isReset = this.#takesState && 'snapshot' in frame;
-    if (before === undefined || isReset) this.#place.jump(frame);
+    if (isReset) this.#place.jump(frame);
+    else if (before === undefined) this.#place.enter(frame);
     else if (gap !== undefined && !this.#takesState) this.#place.jump(gap.position);
     const position = this.position ?? frame;
     return () => {

@@ -213,4 +213,26 @@ describe('the order of one room', () => {
     world.socket.receive(volatileMessage);
     expect(log).toEqual([99]);
   });
+
+  it('brings nothing twice when it is left and entered again on a server that lags behind', async () => {
+    const { world, room, log } = await subscribedRoom();
+    for (const offset of [4, 5]) world.socket.receive(message(offset));
+    room.unsubscribe();
+    log.length = 0;
+    void room.subscribe();
+    world.socket.receive(subscribed(4, { id: '2' }));
+    expect(room.position).toEqual({ epoch: 'e1', offset: 5 });
+    for (const offset of [5, 6]) world.socket.receive(message(offset));
+    expect(log).toEqual(['subscribing', 'subscribed undefined', 6]);
+  });
+
+  it('begins anew in another epoch, however far it was in the one before', async () => {
+    const { world, room, log } = await subscribedRoom();
+    room.unsubscribe();
+    log.length = 0;
+    void room.subscribe();
+    world.socket.receive(subscribed(0, { id: '2', epoch: 'e2' }));
+    world.socket.receive({ ...message(1), epoch: 'e2' });
+    expect(log).toEqual(['subscribing', 'subscribed undefined', 1]);
+  });
 });

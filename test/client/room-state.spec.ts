@@ -250,6 +250,17 @@ describe('a room with a handler for reset', () => {
     ]);
   });
 
+  it('gets messages again that the state it came back to does not have', async () => {
+    const { world, room, log } = await statefulRoom();
+    world.socket.receive(message(5));
+    room.unsubscribe();
+    log.length = 0;
+    void room.subscribe();
+    world.socket.receive(subscribed(4, { id: '2', snapshot: 'B' }));
+    world.socket.receive(message(5));
+    expect(log).toEqual(['subscribing', 'subscribed undefined', 'reset B 4 undefined', 5]);
+  });
+
   it('hears nothing more once a handler of the subscription has left', async () => {
     const world = new World();
     const room = world.client.room(NAME);

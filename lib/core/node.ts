@@ -249,8 +249,8 @@ export class RealtimeNode implements ConnectionHost<Connection> {
 
   handle(connection: Connection, context: RequestContext): Promise<unknown> {
     const { application } = this.deps;
+    if (!context.isIdempotent) return application.handle(connection, context);
     const handle = (): Promise<unknown> => application.handle(connection, context);
-    if (!context.isIdempotent) return handle();
     // With the event: a client that counts from 1 again must not get the reply to something else.
     const operation = { client: connection.client, id: `${context.event}:${context.id}` };
     const userId = connection.user?.id ?? '';

@@ -94,6 +94,7 @@ export class Outbox {
 
   /** The peer has taken everything. */
   drained(): void {
+    if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();

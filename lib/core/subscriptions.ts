@@ -67,7 +67,7 @@ export class Subscriptions {
 
   async #subscribe(connection: Connection, wish: SubscribeWish): Promise<void> {
     const { id, room: name } = wish;
-    let refusal = forbidden();
+    const refusal = { mayTryLater: false };
     for (let asked = 0; asked < MAX_ASKS; asked += 1) {
       const version = connection.rightsVersion;
       const { user, rights } = this.#rights(connection, name);
@@ -77,22 +77,19 @@ export class Subscriptions {
         const plan = await this.#plan(room, wish, rights, user);
         if (plan.snapshot !== undefined) await connection.outbox.untilRoom(plan.snapshot.length);
         const admit = (): boolean => {
-          if (isStale(plan, room)) refusal = unavailable();
-          else if (connection.rightsVersion === version) {
-            connection.outbox.send({
-              ...entryFrame(room, plan),
-              ...(id === undefined ? {} : { id }),
-            });
-            return true;
-          }
-          return false;
+          const isTooOld = isStale(plan, room);
+          refusal.mayTryLater ||= isTooOld;
+          if (isTooOld || connection.rightsVersion !== version) return false;
+          const frame = entryFrame(room, plan);
+          connection.outbox.send(id === undefined ? frame : { ...frame, id });
+          return true;
         };
         return { ...plan, admit };
       });
       if (joined) this.deps.presence.enter(connection, name, rights.presence);
       if (joined || !connection.isLive) return;
     }
-    throw refusal;
+    throw refusal.mayTryLater ? unavailable() : forbidden();
   }
 
   #checkCount(connection: Connection, room: string): void {

@@ -26,32 +26,41 @@ export function decodeClientFrame(
   if (typeof input !== 'string') return badFrame('expected a text message, got a binary one');
   const fields = scanObject(input, MAX_DEPTH);
   if (typeof fields === 'string') return badFrame(SCAN_MESSAGES[fields]);
-  const values = readFields(input, fields);
+  const values = readValues(input, fields);
   if (values === undefined) return badFrame(SCAN_MESSAGES.malformed);
-  const rules = checkFrame(clientFrameRules, (name) => values.get(name)?.value);
+  const rules = checkFrame(clientFrameRules, (name) => values[lastOf(fields, name)]);
   if (rules instanceof ProtocolError) return rules;
-  const frame: Record<string, unknown> = { type: values.get('type')?.value };
+  const frame: Record<string, unknown> = { type: values[lastOf(fields, 'type')] };
   for (const { name } of rules) {
-    const field = values.get(name);
-    if (field !== undefined) frame[name] = name === 'payload' ? field : field.value;
+    const index = lastOf(fields, name);
+    const field = fields[index];
+    if (field === undefined) continue;
+    const value = values[index];
+    frame[name] =
+      name === 'payload' ? Payload.parsed(input.slice(field.start, field.end), value) : value;
   }
   return frame as unknown as ClientFrame<Payload>;
 }
 
-/**
- * Text and value of every field, the last one of each name, as `JSON.parse` would have it;
- * `undefined` if one is not JSON.
- */
-function readFields(
-  text: string,
-  fields: readonly ScannedField[],
-): Map<string, Payload> | undefined {
-  const values = new Map<string, Payload>();
-  for (const { key, start, end } of fields) {
-    const raw = text.slice(start, end);
-    const value = parseJson(raw);
+/** The value of every field; `undefined` if one is not JSON. */
+function readValues(text: string, fields: readonly ScannedField[]): unknown[] | undefined {
+  const values: unknown[] = [];
+  for (const field of fields) {
+    const value = readValue(text, field);
     if (value === undefined) return undefined;
-    values.set(key, Payload.parsed(raw, value));
+    values.push(value);
   }
   return values;
+}
+
+/** Most fields of a frame are short strings without escapes: those are their own text. */
+function readValue(text: string, { start, end, isPlain }: ScannedField): unknown {
+  return isPlain ? text.slice(start + 1, end - 1) : parseJson(text.slice(start, end));
+}
+
+/** Where a name occurs for the last time: that is the one which counts, as in `JSON.parse`. -1: nowhere. */
+function lastOf(fields: readonly ScannedField[], name: string): number {
+  let index = fields.length - 1;
+  while (index >= 0 && fields[index]?.key !== name) index -= 1;
+  return index;
 }

@@ -6,6 +6,8 @@ export interface Watched {
   readonly lastHeardAt: number;
   /** Whether we do not read from the peer ourselves; then its silence means nothing. */
   readonly isPaused: boolean;
+  /** When it was pinged last. Kept by {@link Heartbeat}. */
+  pingedAt: number;
   ping(): void;
   silent(): void;
 }
@@ -30,7 +32,7 @@ const SWEEPS_PER_INTERVAL = 6;
  * given up who was not asked.
  */
 export class Heartbeat {
-  readonly #links = new Map<Watched, { pingedAt: number }>();
+  readonly #links = new Set<Watched>();
   readonly #sweepMs: number;
   #cancel: (() => void) | undefined;
   /** When the next sweep ought to be. */
@@ -52,7 +54,7 @@ export class Heartbeat {
 
   /** Watches a link until {@link forget}. */
   watch(link: Watched): void {
-    this.#links.set(link, { pingedAt: 0 });
+    this.#links.add(link);
     this.#schedule();
   }
 
@@ -71,8 +73,8 @@ export class Heartbeat {
     // next sweep. Once only, else a process that is always late would never give a peer up.
     const isLate = !this.#wasLate && now - this.#dueAt >= this.#sweepMs;
     this.#wasLate = isLate;
-    for (const [link, state] of this.#links) {
-      if (!link.isPaused) this.#look(link, state, now, isLate);
+    for (const link of this.#links) {
+      if (!link.isPaused) this.#look(link, now, isLate);
     }
     if (this.#links.size > 0) this.#schedule();
   }
@@ -85,15 +87,15 @@ export class Heartbeat {
     });
   }
 
-  #look(link: Watched, state: { pingedAt: number }, now: number, isLate: boolean): void {
+  #look(link: Watched, now: number, isLate: boolean): void {
     const { intervalMs, timeoutMs } = this.options;
     const silence = now - link.lastHeardAt;
     if (silence < intervalMs) return;
     // `<=`: on a fast link the answer comes within the same millisecond as the ping.
-    if (state.pingedAt <= link.lastHeardAt) {
-      state.pingedAt = now;
+    if (link.pingedAt <= link.lastHeardAt) {
+      link.pingedAt = now;
       link.ping();
-    } else if (silence >= timeoutMs && now - state.pingedAt >= timeoutMs - intervalMs && !isLate) {
+    } else if (silence >= timeoutMs && now - link.pingedAt >= timeoutMs - intervalMs && !isLate) {
       this.#links.delete(link);
       link.silent();
     }

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import { WebSocketServer, type WebSocket } from 'ws';
+import { WebSocketServer, type Server, type WebSocket } from 'ws';
 
 import { cutCloseReason } from './close-reason.js';
 import { ConnectionLimits, type AdmissionLimits } from './connection-limits.js';
@@ -11,7 +11,8 @@ import { handshakeOf, type Grant } from './handshake.js';
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
 import { refuseUpgrade, type HttpRefusal } from './http-refusal.js';
 import { wsOptions, type TransportLimits } from './limits.js';
-import { WsTransport } from './ws-transport.js';
+import { TurnWriter } from './turn-writer.js';
+import { LinkedWebSocket, WsTransport } from './ws-transport.js';
 
 /** Decides whether a request is upgraded. */
 export interface UpgradeGate {
@@ -52,7 +53,8 @@ const ignoreError = (): void => undefined;
 
 /** Turns upgrade requests into connections. Knows nothing of paths: see {@link UpgradeRouter}. */
 export class WsServer {
-  readonly #server: WebSocketServer;
+  readonly #server: Server<typeof LinkedWebSocket>;
+  readonly #writer = new TurnWriter();
   readonly #heartbeat: Heartbeat;
   /** Every WebSocket that has not ended, those that were upgraded only to be told why not included. */
   readonly #links = new Set<WebSocket>();
@@ -68,6 +70,7 @@ export class WsServer {
     this.#limits = new ConnectionLimits(options.clock, options.limits);
     this.#server = new WebSocketServer({
       ...wsOptions(options.limits),
+      WebSocket: LinkedWebSocket,
       handleProtocols: (offered) => {
         const choice = negotiate(offered);
         return choice.outcome === 'plain' ? false : (choice.protocol ?? false);
@@ -108,7 +111,7 @@ export class WsServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, grant: Grant): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      this.#open(webSocket, request, grant);
+      this.#open(webSocket, socket, request, grant);
     });
   }
 
@@ -163,7 +166,7 @@ export class WsServer {
     this.#server.close();
   }
 
-  #open(webSocket: WebSocket, request: IncomingMessage, grant: Grant): void {
+  #open(webSocket: LinkedWebSocket, socket: Duplex, request: IncomingMessage, grant: Grant): void {
     const offered = request.headers['sec-websocket-protocol'] !== undefined;
     const negotiated = SUBPROTOCOLS.includes(webSocket.protocol);
     if (offered && !negotiated) {
@@ -174,7 +177,7 @@ export class WsServer {
       );
       return;
     }
-    const transport = new WsTransport(webSocket, this.options.clock);
+    const transport = new WsTransport(webSocket, socket, this.#writer, this.options.clock);
     this.#track(webSocket);
     const listener = this.accept(transport, handshakeOf(request, grant, negotiated));
     transport.attach(listener, this.#heartbeat);

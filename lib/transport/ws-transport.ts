@@ -1,15 +1,21 @@
-import type { RawData, WebSocket } from 'ws';
+import type { Duplex } from 'node:stream';
+
+import { WebSocket, type RawData } from 'ws';
 
 import type { Clock, Transport, TransportListener } from '../core/index.js';
 import { CloseCode } from '../protocol/index.js';
 import { cutCloseReason } from './close-reason.js';
 import type { Heartbeat, Watched } from './heartbeat.js';
+import { wireBytes, type Outgoing } from './text-frame.js';
+import type { Gathering, TurnWriter } from './turn-writer.js';
 
-/** One object for every send: an options object a delivery would be garbage a delivery. */
-const TEXT = { binary: false };
+/**
+ * Bytes that are gathered for one link before they are written, though the turn is not over: a turn
+ * that sends a lot must not look like a peer that reads slowly.
+ */
+const GATHER_BYTES = 65_536;
 
-/** `WebSocket.OPEN`, without importing the class for it. */
-const OPEN = 1;
+const { OPEN } = WebSocket;
 
 /**
  * Pings and pongs a peer may send within a second; an honest one sends one in many seconds. Below the
@@ -17,19 +23,32 @@ const OPEN = 1;
  */
 const MAX_CONTROL_FRAMES_PER_SECOND = 50;
 
-/** A `ws` socket as the core's transport. */
-export class WsTransport implements Transport, Watched {
+/** A WebSocket that knows its transport, so that all share their listeners. */
+export class LinkedWebSocket extends WebSocket {
+  link: WsTransport | undefined;
+}
+
+/**
+ * A `ws` socket as the core's transport. `ws` does the handshake, reads, answers pings and closes;
+ * messages are written to the TCP socket beneath it, once a turn of the event loop.
+ */
+export class WsTransport implements Transport, Watched, Gathering {
   lastHeardAt: number;
   isPaused = false;
+  pingedAt = 0;
   #listener: TransportListener | undefined;
-  /** Whether something has waited since everything was taken last. */
+  #heartbeat: Heartbeat | undefined;
+  /** What was sent and not written yet. */
+  readonly #gathered: Outgoing[] = [];
+  #gatheredBytes = 0;
+  /** Whether something waited when a `send` returned, and everything was not taken since. */
   #isBehind = false;
   /**
-   * One function for every send. Not the stream's `drain`: that comes only when more waited than its
+   * One function for every write. Not the stream's `drain`: that comes only when more waited than its
    * high-water mark (16 to 64 KiB), and whoever waits for less would wait for ever.
    */
   readonly #taken = (): void => {
-    if (!this.#isBehind || this.socket.bufferedAmount > 0) return;
+    if (!this.#isBehind || this.bufferedBytes > 0) return;
     this.#isBehind = false;
     this.#listener?.drained();
   };
@@ -37,15 +56,18 @@ export class WsTransport implements Transport, Watched {
   #controlFrames = 0;
   #second = 0;
 
+  /** @param stream what the WebSocket was made of. */
   constructor(
-    private readonly socket: WebSocket,
+    private readonly socket: LinkedWebSocket,
+    private readonly stream: Duplex,
+    private readonly writer: TurnWriter,
     private readonly clock: Clock,
   ) {
     this.lastHeardAt = clock.now();
   }
 
   get bufferedBytes(): number {
-    return this.socket.bufferedAmount;
+    return this.#gatheredBytes + this.stream.writableLength;
   }
 
   /**
@@ -55,44 +77,43 @@ export class WsTransport implements Transport, Watched {
   attach(listener: TransportListener, heartbeat: Heartbeat): void {
     const { socket } = this;
     this.#listener = listener;
+    this.#heartbeat = heartbeat;
+    socket.link = this;
     heartbeat.watch(this);
-    const heard = (): void => {
-      this.lastHeardAt = this.clock.now();
-    };
-    socket.on('message', (data, isBinary) => {
-      heard();
-      const bytes = toBuffer(data);
-      this.#listener?.message(isBinary ? bytes : bytes.toString('utf8'), bytes.length);
-    });
-    const control = (): void => {
-      heard();
-      this.#countControlFrame();
-    };
-    socket.on('ping', control);
-    socket.on('pong', control);
-    // Protocol violations and resets end in `close`, which tells the core; without this listener they
-    // would end the process (CVE-2022-21676).
-    socket.on('error', () => undefined);
-    socket.once('close', (code, reason) => {
-      heartbeat.forget(this);
-      this.#tellClosed(code, reason.toString('utf8'));
-    });
+    socket.on('message', onMessage);
+    socket.on('ping', onControl);
+    socket.on('pong', onControl);
+    socket.on('error', onError);
+    socket.on('close', onClose);
   }
 
   send(message: string | Uint8Array): void {
     if (this.socket.readyState !== OPEN) return;
-    this.socket.send(message, TEXT, this.#taken);
-    if (this.socket.bufferedAmount > 0) this.#isBehind = true;
+    const frame = typeof message === 'string' ? message : this.writer.frame(message);
+    this.#gatheredBytes += wireBytes(frame);
+    if (this.#gathered.push(frame) === 1) this.writer.add(this);
+    if (this.#gatheredBytes >= GATHER_BYTES) this.flush();
+    this.#isBehind ||= this.bufferedBytes > 0;
+  }
+
+  flush(): void {
+    if (this.#gatheredBytes === 0) return;
+    const joined = this.writer.join(this.#gathered, this.#gatheredBytes);
+    this.#forget();
+    // The peer may have said goodbye since; nothing may follow our answer to that.
+    if (this.socket.readyState === OPEN) this.stream.write(joined, this.#taken);
   }
 
   close(code: number, reason: string): void {
     if (this.socket.readyState !== OPEN) return;
     // A paused link would never read the peer's answer to the close.
     this.resume();
+    this.flush();
     this.socket.close(code, cutCloseReason(reason));
   }
 
   terminate(): void {
+    this.#forget();
     this.socket.terminate();
   }
 
@@ -117,8 +138,18 @@ export class WsTransport implements Transport, Watched {
     this.#listener?.silent();
   }
 
-  /** Answering pings costs us as much as sending them costs the peer: a flood of them ends the link. */
-  #countControlFrame(): void {
+  /** A message came. */
+  received(data: Buffer, isBinary: boolean): void {
+    this.lastHeardAt = this.clock.now();
+    this.#listener?.message(isBinary ? data : data.toString('utf8'), data.length);
+  }
+
+  /**
+   * A ping or pong came. Answering pings costs us as much as sending them costs the peer: a flood of
+   * them ends the link.
+   */
+  controlled(): void {
+    this.lastHeardAt = this.clock.now();
     const second = Math.floor(this.lastHeardAt / 1_000);
     if (second !== this.#second) {
       this.#second = second;
@@ -132,11 +163,49 @@ export class WsTransport implements Transport, Watched {
     this.#tellClosed(CloseCode.TooManyRequests, reason);
   }
 
+  /** The link has ended. */
+  ended(code: number, reason: string): void {
+    this.#heartbeat?.forget(this);
+    this.#forget();
+    this.#tellClosed(code, reason);
+  }
+
+  #forget(): void {
+    this.#gathered.length = 0;
+    this.#gatheredBytes = 0;
+  }
+
   #tellClosed(code: number, reason: string): void {
     const listener = this.#listener;
     this.#listener = undefined;
     listener?.closed(code, reason);
   }
+}
+
+function linkOf(socket: WebSocket): WsTransport | undefined {
+  return socket instanceof LinkedWebSocket ? socket.link : undefined;
+}
+
+// One function each for all links: a closure a listener would be memory a connection.
+
+function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
+  linkOf(this)?.received(toBuffer(data), isBinary);
+}
+
+function onControl(this: WebSocket): void {
+  linkOf(this)?.controlled();
+}
+
+function onClose(this: WebSocket, code: number, reason: Buffer): void {
+  linkOf(this)?.ended(code, reason.toString('utf8'));
+}
+
+/**
+ * Protocol violations and resets end in `close`, which tells the core; without this listener they
+ * would end the process (CVE-2022-21676).
+ */
+function onError(): void {
+  // Nothing: see above.
 }
 
 /** `ws` gives Buffers with its default `binaryType`; the other shapes are only there for its types. */

@@ -22,6 +22,7 @@ export class MemoryLink implements Transport, Watched {
   /** Every call of `close` and `terminate`, to see that there was one only. */
   readonly closes: LinkEnd[] = [];
   pings = 0;
+  pingedAt = 0;
   lastHeardAt = 0;
   isPaused = false;
   readonly #outgoing: string[] = [];

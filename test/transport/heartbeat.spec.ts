@@ -9,6 +9,7 @@ import { Heartbeat, type Watched } from '../../lib/transport/heartbeat.js';
 class FakeLink implements Watched {
   lastHeardAt: number;
   isPaused = false;
+  pingedAt = 0;
   answers = false;
   readonly pings: number[] = [];
   readonly silences: number[] = [];

@@ -56,6 +56,8 @@ export interface HistoryPage {
 export interface BrokerListener {
   /** A message of a room this node is subscribed to. */
   message(room: string, publication: DeliveredPublication): void;
+  /** The stream of a room this node is subscribed to was torn, and no message tells so (B15). */
+  moved?(room: string, position: Position): void;
   /** A command for this node. */
   command(command: ControlCommand): void;
   /** A question to this node. Never rejects. */
@@ -83,10 +85,13 @@ export interface BrokerListener {
  * B11 after `close` resolves, the listener is not called; publishing rejects with `unavailable`.
  * B12 what `history` holds is an unbroken run of messages that ends at the top, or nothing, within the
  *    policy of the room's last publish; a position outlives the messages it counts.
- * B13 of publishes with the same operation the first takes effect; the others get its receipt, as
- *    long as the window says (time and number a client).
+ * B13 of publishes into a room with the same operation the first takes effect; the others get its
+ *    receipt, as long as the window says (time and number a client).
  * B14 a volatile message has no position, moves no room's top, and is held by no history; to a
  *    subscribed node it comes in the order of that node's publishes.
+ * B15 where messages of a subscribed room may be lost for good, be it that the store has forgotten them
+ *    or began another epoch, the next message has a position that does not follow on the last one's; and
+ *    as long as no message comes, `moved` tells the position after which the stream goes on.
  */
 export interface Broker {
   /** Has to be called once, before anything else. */

@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 
 import type { JWTPayload, JWTVerifyGetKey, JWTVerifyOptions } from 'jose';
 
@@ -9,7 +9,7 @@ import type { JwtClaims, JwtOptions } from './jwt-options.interface.js';
 type Jose = typeof import('jose');
 
 /** Gives the key for a token, or `undefined` if no key of ours could have signed it. */
-type FindKey = (jose: Jose, token: string) => Uint8Array | KeyObject | JWTVerifyGetKey | undefined;
+type FindKey = (jose: Jose, token: string) => KeyObject | JWTVerifyGetKey | undefined;
 
 const SECRET_ALGORITHMS = ['HS256'];
 const PUBLIC_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'];
@@ -80,7 +80,7 @@ export class JwtTokenVerifier implements TokenVerifier {
 async function verifyWith(
   jose: Jose,
   token: string,
-  key: Uint8Array | KeyObject | JWTVerifyGetKey,
+  key: KeyObject | JWTVerifyGetKey,
   options: JWTVerifyOptions,
 ): Promise<JWTPayload> {
   const { payload } =
@@ -102,7 +102,8 @@ function isRefusal(jose: Jose, error: unknown): boolean {
 function keyFinder(options: JwtOptions): FindKey {
   const { secret, publicKey, jwks } = options;
   if (secret !== undefined) {
-    const key = typeof secret === 'string' ? new TextEncoder().encode(secret) : secret;
+    // A key object: `jose` imports it once, bytes it would import for each token.
+    const key = createSecretKey(typeof secret === 'string' ? Buffer.from(secret) : secret);
     return () => key;
   }
   if (publicKey !== undefined) {

@@ -11,7 +11,7 @@ import {
   type StreamSink,
 } from '../../core/index.js';
 import { ErrorCode } from '../../protocol/index.js';
-import type { BoundHandler, RealtimeConnection } from '../connection/realtime-connection.js';
+import type { RealtimeConnection } from '../connection/realtime-connection.js';
 import { ConnectionRegistry } from '../connection/connection-registry.js';
 import type { OnRealtimeConnect } from './on-realtime-connect.interface.js';
 import { exceptionToError } from './exception-to-error.js';
@@ -73,26 +73,18 @@ export class RealtimeApplication implements Application {
       throw new RealtimeError(ErrorCode.Unauthorized, 'the request needs credentials');
     }
     const context = new MessageContext(request);
-    const result = await this.#call(handler, callback, context, request.payload);
+    let result: unknown;
+    try {
+      result = await callback(request.payload, context);
+      if (isObservable(result)) result = await this.#settle(handler, result);
+    } catch (error) {
+      // What a filter of the application has thrown, made ready for the client.
+      throw exceptionToError(error) ?? error;
+    }
     const stream = isAsyncIterable(result) ? StreamSource.fromAsyncIterable(result) : result;
     if (stream instanceof StreamSource) return checked(stream, handler, context);
     throwFailure(handler, context, result !== undefined);
     return result;
-  }
-
-  /** @throws what a filter of the application has thrown, made ready for the client. */
-  async #call(
-    handler: GatewayHandler,
-    callback: BoundHandler,
-    context: MessageContext,
-    payload: unknown,
-  ): Promise<unknown> {
-    try {
-      const result: unknown = await callback(payload, context);
-      return isObservable(result) ? await this.#settle(handler, result) : result;
-    } catch (error) {
-      throw exceptionToError(error) ?? error;
-    }
   }
 
   #settle(handler: GatewayHandler, result: Observable<unknown>): Promise<unknown> {

@@ -1,0 +1,123 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+
+import { frameOf, joinFrames, wireBytes } from '../../lib/transport/text-frame.js';
+import { TurnWriter, type Gathering } from '../../lib/transport/turn-writer.js';
+
+/** The texts of unmasked frames that lie one behind the other. */
+function read(bytes: Buffer): string[] {
+  const texts: string[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    expect(bytes[at]).toBe(0x81);
+    const short = bytes[at + 1] ?? 0;
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    let length = short;
+    if (head === 4) length = bytes.readUInt16BE(at + 2);
+    if (head === 10) length = Number(bytes.readBigUInt64BE(at + 2));
+    texts.push(bytes.toString('utf8', at + head, at + head + length));
+    at += head + length;
+  }
+  return texts;
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** A writer whose turns end by hand. */
+function makeWriter() {
+  let end: (() => void) | undefined;
+  let turns = 0;
+  const writer = new TurnWriter((callback) => {
+    turns += 1;
+    end = callback;
+  });
+  return { writer, endTurn: () => end?.(), turns: () => turns };
+}
+
+describe('text frames', () => {
+  it('are read as they were written, whatever their length and whether text or bytes', () => {
+    const texts = [
+      '',
+      'ü€😀',
+      'x'.repeat(125),
+      'x'.repeat(126),
+      'y'.repeat(65_535),
+      'z'.repeat(65_536),
+    ];
+    const frames = texts.flatMap((text) => [text, frameOf(bytesOf(text))]);
+    const bytes = frames.reduce((sum, frame) => sum + wireBytes(frame), 0);
+    const joined = joinFrames(frames, bytes);
+    expect(joined).toHaveLength(bytes);
+    expect(read(joined)).toEqual(texts.flatMap((text) => [text, text]));
+  });
+
+  it('are counted exactly', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+        expect(wireBytes(text)).toBe(frameOf(Buffer.from(text)).length);
+      }),
+    );
+  });
+});
+
+describe('a turn', () => {
+  it('ends with one flush of each link that asked for it, in the order in which they asked', () => {
+    const { writer, endTurn, turns } = makeWriter();
+    const flushed: string[] = [];
+    const link = (name: string): Gathering => ({ flush: () => flushed.push(name) });
+    writer.add(link('a'));
+    writer.add(link('b'));
+    expect(turns()).toBe(1);
+    endTurn();
+    expect(flushed).toEqual(['a', 'b']);
+    writer.add(link('c'));
+    expect(turns()).toBe(2);
+    endTurn();
+    expect(flushed).toEqual(['a', 'b', 'c']);
+  });
+
+  it('that sends while it is flushed is followed by another', () => {
+    const { writer, endTurn, turns } = makeWriter();
+    const flushed: string[] = [];
+    writer.add({
+      flush: () => {
+        flushed.push('first');
+        writer.add({ flush: () => flushed.push('second') });
+      },
+    });
+    endTurn();
+    expect(flushed).toEqual(['first']);
+    expect(turns()).toBe(2);
+    endTurn();
+    expect(flushed).toEqual(['first', 'second']);
+  });
+
+  it('frames a message once for all links', () => {
+    const { writer } = makeWriter();
+    const message = bytesOf('to all');
+    expect(writer.frame(message)).toBe(writer.frame(message));
+    expect(writer.frame(bytesOf('another'))).not.toBe(writer.frame(message));
+  });
+
+  it('gives links that got the same messages one buffer, and others their own', () => {
+    const { writer } = makeWriter();
+    const [one, two] = [frameOf(bytesOf('one')), frameOf(bytesOf('two'))];
+    const both = writer.join([one, two], one.length + two.length);
+    expect(read(both)).toEqual(['one', 'two']);
+    expect(writer.join([one, two], one.length + two.length)).toBe(both);
+    expect(read(writer.join([two, one], one.length + two.length))).toEqual(['two', 'one']);
+    expect(writer.join([one], one.length)).toBe(one);
+    expect(read(writer.join(['text'], wireBytes('text')))).toEqual(['text']);
+  });
+
+  it('leaves nothing of its messages behind', () => {
+    const { writer, endTurn } = makeWriter();
+    const message = bytesOf('gone');
+    const frame = writer.frame(message);
+    const joined = writer.join([frame, frame], 2 * frame.length);
+    writer.add({ flush: () => undefined });
+    endTurn();
+    expect(writer.frame(message)).not.toBe(frame);
+    expect(writer.join([frame, frame], 2 * frame.length)).not.toBe(joined);
+  });
+});

@@ -1,0 +1,79 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+import { pinned } from './pinning.js';
+
+const HOST = fileURLToPath(new URL('../servers/host.js', import.meta.url));
+/** The server's core; the load has the other one. */
+const CORE = 0;
+
+/** A server in a process of its own. */
+export class ServerProcess {
+  #child;
+  #calls = new Map();
+  #nextId = 1;
+  #ended;
+
+  /** Starts a server and resolves when it listens; `port` is where. */
+  static async start(name) {
+    const server = new ServerProcess(name);
+    await server.#ready();
+    return server;
+  }
+
+  constructor(name) {
+    const stdio = ['ignore', 'ignore', 'inherit', 'ipc'];
+    const env = { ...process.env, NODE_ENV: 'production' };
+    const { execPath, execArgv } = pinned(CORE, ['--expose-gc']);
+    this.#child = fork(HOST, [name], { stdio, env, execPath, execArgv });
+    this.#ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.on('message', (message) => this.#answered(message));
+    this.#child.once('exit', (code) => this.#failAll(new Error(`server ended with ${code}`)));
+  }
+
+  /** Asks the server; see servers/host.js for the commands. */
+  call(command, rest = {}) {
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#calls.set(id, { resolve, reject });
+      this.#child.send({ id, command, ...rest });
+    });
+  }
+
+  /** Tells the server; nothing comes back. */
+  tell(command, rest) {
+    this.#child.send({ command, ...rest });
+  }
+
+  /** Ends the process and resolves when it has ended. */
+  async stop() {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  #ready() {
+    return new Promise((resolve, reject) => this.#calls.set('ready', { resolve, reject }));
+  }
+
+  #answered({ id, result, error, ready, failed }) {
+    if (ready !== undefined) {
+      this.port = ready.port;
+      this.#take('ready')?.resolve();
+    } else if (failed !== undefined) this.#take('ready')?.reject(new Error(failed));
+    else if (id === undefined) this.#failAll(new Error(error));
+    else if (error === undefined) this.#take(id)?.resolve(result);
+    else this.#take(id)?.reject(new Error(error));
+  }
+
+  #take(id) {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    return call;
+  }
+
+  #failAll(error) {
+    for (const { reject } of this.#calls.values()) reject(error);
+    this.#calls.clear();
+  }
+}

@@ -1,0 +1,44 @@
+/** The measures as tables show them. */
+
+const plain = (value) => String(Number(value.toPrecision(3)));
+const whole = (value) => Math.round(value).toLocaleString('en');
+const milliseconds = (value) => plain(value / 1_000);
+
+/** Title and notation of each metric, in the order of the columns. */
+export const METRICS = new Map(
+  Object.entries({
+    cpu: { title: 'server CPU, µs', show: plain },
+    addedCpu: { title: 'more than the bare handler, µs', show: plain },
+    bytes: { title: 'resident bytes a connection', show: whole },
+    handshakeCpu: { title: 'CPU of a connect, µs', show: plain },
+    seconds: { title: 'all are back after, s', show: plain },
+    allMissedSeconds: { title: 'all have what they missed after, s', show: plain },
+    recovered: { title: 'recovered', show: (value) => `${plain(value * 100)} %` },
+    rate: { title: 'a second', show: whole },
+    p50: { title: 'p50, ms', show: milliseconds },
+    p99: { title: 'p99, ms', show: milliseconds },
+    loadCpu: { title: 'CPU of the load, µs', show: plain },
+  }),
+);
+
+/** Figures of a case next to each other, cases and servers in the order in which they came first. */
+export function byCase(figures) {
+  const cases = [...new Set(figures.map(({ case: name }) => name))];
+  return cases.flatMap((name) => figures.filter((figure) => figure.case === name));
+}
+
+/** A median with its range, if there was more than one run. */
+export function shown({ metric, median, min, max, runs, ratio_to: peer, ratio_to_case: other }) {
+  const show = (peer ?? other) ? plain : METRICS.get(metric).show;
+  return runs > 1 ? `${show(median)} (${show(min)}–${show(max)})` : show(median);
+}
+
+/** How the servers are called. */
+export const NAMES = new Map([
+  ['ours', '**nestjs-realtime**'],
+  ['ws', 'bare `ws`'],
+  ['platform-ws', '`@nestjs/platform-ws`'],
+  ['socketio', 'Socket.IO'],
+  ['platform-socketio', '`@nestjs/platform-socket.io`'],
+  ['uwebsockets', 'uWebSockets'],
+]);

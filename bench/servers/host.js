@@ -1,0 +1,77 @@
+/**
+ * The process of a server: `node host.js <name>`. Takes commands from the process that makes the load and
+ * does what each of them says with the server's own way to publish.
+ */
+import 'reflect-metadata';
+
+import { microseconds, payloadNow } from './payload.js';
+
+const SERVERS = ['ours', 'ws', 'platform-ws', 'socketio', 'platform-socketio', 'uwebsockets'];
+const [, , name] = process.argv;
+if (!SERVERS.includes(name)) throw new Error(`unknown server ${name}`);
+
+let server;
+let sequence = 0;
+
+const commands = new Map([
+  ['usage', usage],
+  ['memory', memory],
+  ['burst', ({ rooms, count }) => burst(rooms, count)],
+  ['pace', pace],
+]);
+
+/** Processor time of this process so far, by the operating system, in microseconds. */
+function usage() {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
+
+/** Resident bytes after two full collections: the first may leave what finalizers release. */
+async function memory() {
+  for (let round = 0; round < 2; round += 1) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return process.memoryUsage().rss;
+}
+
+/** Publishes in one turn, into the rooms in turn. */
+function burst(rooms, count) {
+  for (let index = 0; index < count; index += 1) {
+    sequence += 1;
+    server.publish(rooms[index % rooms.length], payloadNow(sequence));
+  }
+}
+
+/** Publishes one message each `everyUs`, each in a turn of its own. Resolves after the last. */
+async function pace({ rooms, count, everyUs }) {
+  const startedAt = microseconds();
+  for (let index = 0; index < count; index += 1) {
+    const waitMs = (startedAt + index * everyUs - microseconds()) / 1_000;
+    await new Promise((resolve) => {
+      if (waitMs > 0) setTimeout(resolve, waitMs);
+      else setImmediate(resolve);
+    });
+    burst([rooms[index % rooms.length]], 1);
+  }
+}
+
+process.on('message', async ({ id, command, ...rest }) => {
+  try {
+    const result = await commands.get(command)(rest);
+    // A burst is answered by its deliveries; an answer here would be work beside what is measured.
+    if (id !== undefined) process.send({ id, result });
+  } catch (error) {
+    process.send({ id, error: String(error?.stack ?? error) });
+  }
+});
+// Without the process that commands it there is nothing to do here.
+process.on('disconnect', () => process.exit(0));
+
+try {
+  const { start } = await import(`./${name}.js`);
+  server = await start();
+  process.send({ ready: { port: server.port } });
+} catch (error) {
+  process.send({ failed: String(error?.message ?? error) });
+}

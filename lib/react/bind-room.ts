@@ -14,12 +14,11 @@ export type AnyHandlers = Readonly<Record<string, ((...args: never) => unknown) 
 
 /** Calls `onChange` after each transition of the room. Returns the function that ends it. */
 export function watchRoom(room: Room, onChange: () => void): () => void {
-  const offs = (['subscribing', 'subscribed', 'unsubscribed'] as const).map((state) =>
-    room.on(state, onChange),
+  return endAll(
+    (['subscribing', 'subscribed', 'unsubscribed'] as const).map((state) =>
+      room.on(state, onChange),
+    ),
   );
-  return () => {
-    for (const off of offs) off();
-  };
 }
 
 /**
@@ -29,18 +28,22 @@ export function watchRoom(room: Room, onChange: () => void): () => void {
 export function bindRoom(
   room: Room,
   names: readonly string[],
-  current: () => AnyHandlers,
+  current: () => AnyHandlers | undefined,
 ): () => void {
   // The room tells its reserved names from messages by itself, so one kind of registration does.
-  // `reset` first: a subscription that did not ask for the state would have to be asked for again.
-  const sorted = [...names].sort((a, b) => Number(b === 'reset') - Number(a === 'reset'));
-  const offs = sorted.map((name) =>
-    room.on(name, (...args: unknown[]) => {
-      const handler = current()[name] as ((...all: unknown[]) => unknown) | undefined;
-      return handler?.(...args);
-    }),
+  return endAll(
+    names.map((name) =>
+      room.on(name, (...args: unknown[]) => {
+        const handler = current()?.[name] as ((...all: unknown[]) => unknown) | undefined;
+        return handler?.(...args);
+      }),
+    ),
   );
+}
+
+/** One function for many. */
+function endAll(ends: readonly (() => void)[]): () => void {
   return () => {
-    for (const off of offs) off();
+    for (const end of ends) end();
   };
 }

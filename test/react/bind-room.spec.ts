@@ -26,18 +26,6 @@ describe('a room that a component listens to', () => {
     expect(world.socket.frames('unsubscribe')).toHaveLength(1);
   });
 
-  it('asks for the state with the first subscription', async () => {
-    const world = await connectedWorld();
-    const room = world.client.room(NAME);
-    const handlers: AnyHandlers = { 'chat.message': () => undefined, reset: () => undefined };
-    bindRoom(room, ['chat.message', 'reset'], () => handlers)();
-    bindRoom(room, ['chat.message', 'reset'], () => handlers);
-    await settle();
-    expect(world.socket.sent.slice(1)).toEqual([
-      { type: 'subscribe', id: '1', room: NAME, snapshot: true },
-    ]);
-  });
-
   it('sends nothing twice when it is mounted, unmounted and mounted as strict mode does', async () => {
     const world = await connectedWorld();
     const room = world.client.room(NAME);

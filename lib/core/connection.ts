@@ -21,6 +21,7 @@ import { ClientRequests } from './client-requests.js';
 import type { ConnectionHost } from './connection-host.js';
 import { EarlyFrames } from './early-frames.js';
 import { FrameDispatcher } from './frame-dispatcher.js';
+import { FrameRate } from './frame-rate.js';
 import type { LocalRoom } from './local-room.js';
 import { Outbox } from './outbox.js';
 import type {
@@ -42,14 +43,12 @@ export class Connection implements TransportListener {
   /** Rooms it is in. Kept by `Rooms`. */
   readonly rooms = new Map<string, LocalRoom>();
   readonly outbox: Outbox;
-  readonly requests: Requests;
-  /** What the server has asked its client. */
-  readonly clientRequests: ClientRequests;
-  /** Its replays of missed messages: one page at a time. */
-  readonly replays = new Turns();
-  /** Rooms the server has put it into; its client's rights do not matter there. */
-  readonly assignedRooms = new Set<string>();
-  readonly #early: EarlyFrames;
+  // Made on first use: most connections listen and ask for nothing.
+  #requests: Requests | undefined;
+  #clientRequests: ClientRequests | undefined;
+  #replays: Turns | undefined;
+  #early: EarlyFrames | undefined;
+  #rate: FrameRate | undefined;
   readonly #dispatcher: FrameDispatcher<Connection>;
   #state: ConnectionState = 'awaiting-hello';
   #session: Session | undefined;
@@ -68,19 +67,35 @@ export class Connection implements TransportListener {
     private readonly transport: Transport,
     private readonly host: ConnectionHost<Connection>,
   ) {
-    const { limits, observer, clock } = host;
-    this.outbox = new Outbox(transport, limits.outboxBytes, () => {
+    this.outbox = new Outbox(transport, host.limits.outboxBytes, () => {
       this.close(CloseCode.SlowConsumer, 'reads too slowly');
     });
-    const { outbox } = this;
-    this.requests = new Requests({ outbox, observer, clock, limits });
-    this.clientRequests = new ClientRequests(outbox, observer, limits.clientRequests);
-    const pressure = (full: boolean): void => {
-      if (full) transport.pause();
-      else transport.resume();
-    };
-    this.#early = new EarlyFrames(limits.preAuthInboxBytes, pressure);
-    this.#dispatcher = new FrameDispatcher<Connection>(this, host, pressure);
+    this.#dispatcher = new FrameDispatcher<Connection>(this, host, (full) => {
+      this.#press(full);
+    });
+  }
+
+  /** Its unanswered requests. */
+  get requests(): Requests {
+    const { observer, clock, limits } = this.host;
+    this.#requests ??= new Requests({ outbox: this.outbox, observer, clock, limits });
+    return this.#requests;
+  }
+
+  /** What the server has asked its client. */
+  get clientRequests(): ClientRequests {
+    const { observer, limits } = this.host;
+    if (this.#clientRequests === undefined) {
+      this.#clientRequests = new ClientRequests(this.outbox, observer, limits.clientRequests);
+      if (!this.isLive) this.#clientRequests.close();
+    }
+    return this.#clientRequests;
+  }
+
+  /** Its replays of missed messages: one page at a time. */
+  get replays(): Turns {
+    this.#replays ??= new Turns();
+    return this.#replays;
   }
 
   /** Where it is in its life. */
@@ -179,7 +194,7 @@ export class Connection implements TransportListener {
   /** Stops taking work; settles when every request has its answer. */
   drain(): Promise<void> {
     if (this.#state === 'open') this.#state = 'draining';
-    return this.requests.idle();
+    return this.#requests?.idle() ?? Promise.resolve();
   }
 
   /** Ends it with a code and a reason that the peer sees. */
@@ -194,6 +209,10 @@ export class Connection implements TransportListener {
     if (this.#state === 'awaiting-hello' && bytes > this.host.limits.preAuthInboxBytes) {
       this.close(CloseCode.MessageTooBig, 'too big before connected');
       return;
+    }
+    if (this.#state !== 'awaiting-hello') {
+      this.#rate ??= new FrameRate(this, this.host.clock, this.host.limits);
+      if (!this.#rate.admits(message, bytes)) return;
     }
     const frame = decodeClientFrame(message);
     if (frame instanceof ProtocolError) this.#refuse(frame);
@@ -231,7 +250,7 @@ export class Connection implements TransportListener {
 
   #route(frame: ClientFrame<Payload>, bytes: number): void {
     if (!this.#greeted) this.#receiveHello(frame);
-    else if (this.#state === 'awaiting-hello') this.#early.push(frame, bytes);
+    else if (this.#state === 'awaiting-hello') this.#keepEarly(frame, bytes);
     else this.#dispatcher.receive(frame, bytes);
   }
 
@@ -247,21 +266,35 @@ export class Connection implements TransportListener {
     void this.host.admit(this, frame);
   }
 
+  #keepEarly(frame: ClientFrame<Payload>, bytes: number): void {
+    this.#early ??= new EarlyFrames(this.host.limits.preAuthInboxBytes, (full) => {
+      this.#press(full);
+    });
+    this.#early.push(frame, bytes);
+  }
+
   #replayEarly(): void {
-    for (const { frame, bytes } of this.#early.take()) {
+    const early = this.#early?.take() ?? [];
+    for (const { frame, bytes } of early) {
       if (this.isLive) this.#route(frame, bytes);
     }
+    if (this.#state !== 'awaiting-hello') this.#early = undefined;
+  }
+
+  #press(full: boolean): void {
+    if (full) this.transport.pause();
+    else this.transport.resume();
   }
 
   #end(code: number, reason: string): void {
     // A transport may report the end from within its own `close`.
     if (this.#state === 'closed') return;
     this.#state = 'closed';
-    this.#early.take();
+    this.#early?.take();
     this.#dispatcher.clear();
     this.outbox.close();
-    this.requests.close();
-    this.clientRequests.close();
+    this.#requests?.close();
+    this.#clientRequests?.close();
     this.host.ended(this, code, reason);
   }
 }

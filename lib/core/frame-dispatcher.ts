@@ -34,23 +34,23 @@ export class FrameDispatcher<Connection extends Dispatched> {
 
   /** Takes a frame. */
   receive(frame: ClientFrame<Payload>, bytes: number): void {
-    const { outbox, requests, clientRequests } = this.connection;
+    const { connection } = this;
     switch (frame.type) {
       case 'hello':
         this.connection.close(CloseCode.BadFrame, 'expected no second hello');
         return;
       case 'ping':
-        outbox.send({ ...frame, type: 'pong' });
+        connection.outbox.send({ ...frame, type: 'pong' });
         return;
       case 'cancel':
-        requests.cancel(frame.id);
+        connection.requests.cancel(frame.id);
         return;
       case 'credit':
-        requests.credit(frame.id, frame.count);
+        connection.requests.credit(frame.id, frame.count);
         return;
       case 'response':
       case 'error':
-        clientRequests.answered(frame);
+        connection.clientRequests.answered(frame);
         return;
       case 'authenticate':
         void this.host.authenticate(this.connection, frame);

@@ -76,7 +76,22 @@ export class LocalRoom {
   deliver(publication: DeliveredPublication): void {
     const { position } = publication;
     if (position === undefined) this.#fanOut(publication);
-    else if (this.#advance(position)) this.#deliverNext({ ...publication, position });
+    else if (this.#advance(position)) this.#deliverNext(publication as StoredPublication);
+  }
+
+  /**
+   * The broker has lost messages that nobody will bring: the stream goes on behind this position. Whoever
+   * is in the room is told at once, not with the next message.
+   */
+  moveTo(position: Position): void {
+    const last = this.#position;
+    const isSameEpoch = last?.epoch === position.epoch;
+    if (last === undefined || (isSameEpoch && position.offset <= last.offset)) return;
+    this.tail.clear();
+    this.#position = position;
+    const reason = isSameEpoch ? 'position-unknown' : 'epoch-changed';
+    for (const member of this.members) this.tellGap(member, reason);
+    for (const replay of this.replays.values()) replay.moved();
   }
 
   /** Lets go of the latest messages if nobody reads history. */
@@ -118,10 +133,11 @@ export class LocalRoom {
   #fanOut(publication: DeliveredPublication): Uint8Array | undefined {
     if (this.members.size === 0) return undefined;
     const message = encodeMessageBytes(this.name, publication);
-    const except = publication.except ?? [];
+    const { except } = publication;
+    const bytes = message.byteLength;
     for (const member of this.members) {
-      if (except.length > 0 && except.includes(member.id)) skip(member, this.name, publication);
-      else member.outbox.sendEncoded(message, message.byteLength);
+      if (except?.includes(member.id) === true) skip(member, this.name, publication);
+      else member.outbox.sendEncoded(message, bytes);
     }
     return message;
   }

@@ -1,5 +1,6 @@
 import { CloseCode, type AuthenticateFrame, type HelloFrame } from '../protocol/index.js';
 import { Admission } from './admission.js';
+import { AssignedRooms } from './assigned-rooms.js';
 import { ClientQuestions, type ClientQuestion } from './client-questions.js';
 import type { ConnectionHost, RequestHandler } from './connection-host.js';
 import { Connection } from './connection.js';
@@ -40,6 +41,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
   readonly rooms: Rooms;
   readonly sessions: Sessions;
   readonly fence: Fence;
+  readonly #assigned = new AssignedRooms();
   readonly #presence: PresenceTracker;
   readonly #subscriptions: Subscriptions;
   readonly #admission: Admission;
@@ -58,6 +60,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     this.#subscriptions = new Subscriptions({
       ...deps,
       rooms: this.rooms,
+      assigned: this.#assigned,
       presence: this.#presence,
       publish: (room, message) => this.publish(room, message),
     });
@@ -103,9 +106,8 @@ export class RealtimeNode implements ConnectionHost<Connection> {
   async start(): Promise<void> {
     const { broker } = this.deps;
     const listening = broker.start({
-      message: (room, publication) => {
-        this.rooms.deliver(room, publication);
-      },
+      message: this.rooms.deliver.bind(this.rooms),
+      moved: this.rooms.moved.bind(this.rooms),
       command: (command) => {
         obey(command, this);
       },
@@ -196,13 +198,13 @@ export class RealtimeNode implements ConnectionHost<Connection> {
 
   /** Puts a connection into a room by the server's will; the client is told by `subscribed`. */
   async join(connection: Connection, room: string): Promise<void> {
-    connection.assignedRooms.add(room);
+    this.#assigned.add(connection, room);
     if (connection.rooms.has(room)) return;
     const admitted = await this.rooms.join(connection, room, ({ position }) => ({
       admit: () => {
         // Taken out again while the broker was asked: the last intent counts. Another join may have
         // been quicker; then the client knows.
-        if (!connection.assignedRooms.has(room) || connection.rooms.has(room)) return false;
+        if (!this.#assigned.has(connection, room) || connection.rooms.has(room)) return false;
         connection.outbox.send({ type: 'subscribed', room, ...position });
         return true;
       },
@@ -213,7 +215,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
 
   /** Takes a connection out of a room by the server's will; the client is told by `unsubscribed`. */
   leave(connection: Connection, room: string, reason?: string): void {
-    connection.assignedRooms.delete(room);
+    this.#assigned.delete(connection, room);
     if (!this.rooms.leave(connection, room)) return;
     this.#presence.leave(connection, room);
     connection.outbox.send({

@@ -15,7 +15,7 @@ import type { Transport } from './ports/index.js';
 export class Outbox {
   #held: (string | Uint8Array)[] | undefined = [];
   #heldBytes = 0;
-  #waiters: (() => void)[] = [];
+  #waiters: (() => void)[] | undefined;
   #closed = false;
 
   /**
@@ -75,7 +75,10 @@ export class Outbox {
   /** `undefined` while it has room; otherwise a promise that settles when the peer has caught up or is gone. */
   ready(bytes?: number): Promise<void> | undefined {
     if (this.hasRoom(bytes)) return undefined;
-    return new Promise((resolve) => this.#waiters.push(resolve));
+    return new Promise((resolve) => {
+      this.#waiters ??= [];
+      this.#waiters.push(resolve);
+    });
   }
 
   /** Settles when it has room, or is closed. */
@@ -94,9 +97,9 @@ export class Outbox {
 
   /** The peer has taken everything. */
   drained(): void {
-    if (this.#waiters.length === 0) return;
     const waiters = this.#waiters;
-    this.#waiters = [];
+    if (waiters === undefined) return;
+    this.#waiters = undefined;
     for (const resolve of waiters) resolve();
   }
 

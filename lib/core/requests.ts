@@ -31,7 +31,10 @@ export interface RequestsSetup {
 /** A request without its final answer. */
 interface Unanswered {
   readonly context: RequestContext;
-  readonly credit: Credit;
+  /** What the client takes of its stream at first. Absent: everything. */
+  readonly firstCredit: number | undefined;
+  /** Made when the stream begins or its first credit comes: most requests have neither. */
+  credit?: Credit;
   /** Called once: when it leaves the list. */
   stop?: () => void;
 }
@@ -44,15 +47,9 @@ export class Requests {
   readonly #unanswered = new Map<string, Unanswered>();
   #streams = 0;
   #idle: (() => void)[] = [];
-  readonly #share: TurnShare;
-  readonly #commons: StreamCommons;
+  #commons: StreamCommons | undefined;
 
-  constructor(private readonly setup: RequestsSetup) {
-    const { outbox, clock, limits } = setup;
-    this.#share = new TurnShare(clock);
-    const { streamBufferBytes, outboxBytes } = limits;
-    this.#commons = new StreamCommons(outbox, this.#share, streamBufferBytes, outboxBytes);
-  }
+  constructor(private readonly setup: RequestsSetup) {}
 
   /** Requests without their final answer. */
   get size(): number {
@@ -78,7 +75,7 @@ export class Requests {
       return undefined;
     }
     const context = new RequestContext(id, event, payload?.value, isIdempotent);
-    const request: Unanswered = { context, credit: new Credit(credit) };
+    const request: Unanswered = { context, firstCredit: credit };
     this.#unanswered.set(id, request);
     return () => this.#answer(request, handle);
   }
@@ -99,7 +96,7 @@ export class Requests {
     const request = this.#unanswered.get(id);
     // The stream may have ended while the credit was on its way.
     if (request === undefined) this.setup.observer.ignored('credit-for-unknown-id');
-    else request.credit.add(items);
+    else creditOf(request).add(items);
   }
 
   /** Stops everything without answering: nobody is there to read it. Idempotent requests go on. */
@@ -110,7 +107,7 @@ export class Requests {
       request.context.orphan();
       request.stop?.();
     }
-    this.#share.close();
+    this.#commons?.share.close();
     this.#settleIdle();
   }
 
@@ -149,9 +146,9 @@ export class Requests {
       const message = `expected at most ${String(streams)} open streams`;
       throw new RealtimeError(ErrorCode.RateLimited, message);
     }
-    const { context, credit } = request;
-    const { id } = context;
-    const stream = new RequestStream(id, credit, this.#commons, {
+    const { id } = request.context;
+    this.#commons ??= commonsOf(this.setup);
+    const stream = new RequestStream(id, creditOf(request), this.#commons, {
       failed: (error) => {
         this.#fail(request, error);
       },
@@ -206,4 +203,14 @@ export class Requests {
       outbox.send(errorFrame(new RealtimeError(error.code, error.message), id));
     }
   }
+}
+
+function commonsOf({ outbox, clock, limits }: RequestsSetup): StreamCommons {
+  const share = new TurnShare(clock);
+  return new StreamCommons(outbox, share, limits.streamBufferBytes, limits.outboxBytes);
+}
+
+function creditOf(request: Unanswered): Credit {
+  request.credit ??= new Credit(request.firstCredit);
+  return request.credit;
 }

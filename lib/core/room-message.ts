@@ -1,22 +1,20 @@
-import { encodeServerFrame } from '../protocol/index.js';
 import type { DeliveredPublication, StoredPublication } from './ports/index.js';
 
 const encoder = new TextEncoder();
 
-/** The text of a message frame. */
+/** The text of a message frame. Put together by hand: it is made for each publish. */
 export function encodeMessage(
   room: string | undefined,
   { id, event, timestamp, payload, position }: DeliveredPublication,
 ): string {
-  return encodeServerFrame({
-    type: 'message',
-    ...(room === undefined ? {} : { room }),
-    event,
-    id,
-    timestamp,
-    ...position,
-    ...(payload === undefined ? {} : { payload: { text: payload } }),
-  });
+  let text = '{"type":"message"';
+  if (room !== undefined) text += `,"room":${JSON.stringify(room)}`;
+  text += `,"event":${JSON.stringify(event)},"id":${JSON.stringify(id)}`;
+  text += `,"timestamp":${String(timestamp)}`;
+  if (position !== undefined) {
+    text += `,"epoch":${JSON.stringify(position.epoch)},"offset":${String(position.offset)}`;
+  }
+  return payload === undefined ? `${text}}` : `${text},"payload":${payload}}`;
 }
 
 /** The bytes of a message frame: for many peers they are made once. */

@@ -88,6 +88,11 @@ export class Rooms {
     else room.deliver(publication);
   }
 
+  /** A room's stream goes on behind this position; what lay between is lost. */
+  moved(name: string, position: Position): void {
+    this.#rooms.get(name)?.moveTo(position);
+  }
+
   /** Runs in one turn: no message comes between the answer and the membership. */
   #enter(connection: Member, room: LocalRoom, entry: RoomEntry): boolean {
     const from = entry.from ?? room.position;

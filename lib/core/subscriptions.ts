@@ -5,6 +5,7 @@ import {
   type PublishFrame,
   type UnsubscribeFrame,
 } from '../protocol/index.js';
+import type { AssignedRooms } from './assigned-rooms.js';
 import type { Connection } from './connection.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
@@ -40,6 +41,7 @@ export interface AllowedPublish {
 /** What subscriptions are made of. */
 export interface SubscriptionsDependencies {
   readonly rooms: Rooms;
+  readonly assigned: AssignedRooms;
   readonly presence: PresenceTracker;
   readonly broker: Pick<Broker, 'history'>;
   readonly directory: RoomDirectory;
@@ -122,7 +124,7 @@ export class Subscriptions {
         if (connection.rightsVersion !== version) return;
         if (!maySee) this.deps.presence.forbid(connection, room);
       }
-      if (connection.assignedRooms.has(room)) continue;
+      if (this.deps.assigned.has(connection, room)) continue;
       const isAllowed = await this.#isAllowed(connection, room, 'canSubscribe');
       // A later change asks again itself; what we have heard is older than its answer.
       if (connection.rightsVersion !== version) return;
@@ -148,7 +150,7 @@ export class Subscriptions {
   }
 
   #unsubscribe(connection: Connection, { id, room }: UnsubscribeFrame): void {
-    connection.assignedRooms.delete(room);
+    this.deps.assigned.delete(connection, room);
     this.deps.rooms.leave(connection, room);
     this.deps.presence.leave(connection, room);
     connection.outbox.send({ type: 'unsubscribed', id, room });

@@ -5,7 +5,10 @@ import { MAX_DEPTH } from './limits.js';
 import { Payload } from './payload.js';
 import { badFrame, ProtocolError } from './protocol-error.js';
 import { parseJson } from './parse-json.js';
-import { scanObject, type ScanFailure, type ScannedField } from './scan.js';
+import { scanObject, type ScanFailure } from './scan.js';
+
+/** `[` in UTF-16. */
+const OPEN_BRACKET = 91;
 
 const SCAN_MESSAGES: Record<ScanFailure, string> = {
   'not-an-object': 'expected a JSON object',
@@ -24,43 +27,46 @@ export function decodeClientFrame(
   input: string | Uint8Array,
 ): ClientFrame<Payload> | ProtocolError {
   if (typeof input !== 'string') return badFrame('expected a text message, got a binary one');
-  const fields = scanObject(input, MAX_DEPTH);
-  if (typeof fields === 'string') return badFrame(SCAN_MESSAGES[fields]);
-  const values = readValues(input, fields);
-  if (values === undefined) return badFrame(SCAN_MESSAGES.malformed);
-  const rules = checkFrame(clientFrameRules, (name) => values[lastOf(fields, name)]);
+  const value = parseFlat(input);
+  if (typeof value !== 'object') return badFrame(SCAN_MESSAGES[value]);
+  const read = (name: string): unknown => value[name];
+  const rules = checkFrame(clientFrameRules, read);
   if (rules instanceof ProtocolError) return rules;
-  const frame: Record<string, unknown> = { type: values[lastOf(fields, 'type')] };
+  // Field by field: what no rule knows is left behind.
+  const frame: Record<string, unknown> = { type: value['type'] };
   for (const { name } of rules) {
-    const index = lastOf(fields, name);
-    const field = fields[index];
+    const field = value[name];
     if (field === undefined) continue;
-    const value = values[index];
-    frame[name] =
-      name === 'payload' ? Payload.parsed(input.slice(field.start, field.end), value) : value;
+    frame[name] = name === 'payload' ? Payload.within(input, field) : field;
   }
   return frame as unknown as ClientFrame<Payload>;
 }
 
-/** The value of every field; `undefined` if one is not JSON. */
-function readValues(text: string, fields: readonly ScannedField[]): unknown[] | undefined {
-  const values: unknown[] = [];
-  for (const field of fields) {
-    const value = readValue(text, field);
-    if (value === undefined) return undefined;
-    values.push(value);
+/** The object that a text holds, if it is not nested too deeply, or what is wrong. */
+function parseFlat(text: string): Readonly<Record<string, unknown>> | ScanFailure {
+  // Looked at before it is parsed: a text that is nested deeply enough ends the stack.
+  const failure = hasFewBrackets(text) ? undefined : scanObject(text, MAX_DEPTH);
+  if (typeof failure === 'string') return failure;
+  const value = parseJson(text);
+  if (isObject(value)) return value;
+  const found = scanObject(text, MAX_DEPTH);
+  return typeof found === 'string' ? found : 'malformed';
+}
+
+/** Whether a text has too few brackets to be nested too deeply, wherever they stand: most have. */
+function hasFewBrackets(text: string): boolean {
+  let brackets = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    // `[` and `{` differ in one bit.
+    if ((code & ~0x20) === OPEN_BRACKET) {
+      brackets += 1;
+      if (brackets > MAX_DEPTH) return false;
+    }
   }
-  return values;
+  return true;
 }
 
-/** Most fields of a frame are short strings without escapes: those are their own text. */
-function readValue(text: string, { start, end, isPlain }: ScannedField): unknown {
-  return isPlain ? text.slice(start + 1, end - 1) : parseJson(text.slice(start, end));
-}
-
-/** Where a name occurs for the last time: that is the one which counts, as in `JSON.parse`. -1: nowhere. */
-function lastOf(fields: readonly ScannedField[], name: string): number {
-  let index = fields.length - 1;
-  while (index >= 0 && fields[index]?.key !== name) index -= 1;
-  return index;
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

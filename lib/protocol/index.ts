@@ -10,6 +10,7 @@ export {
 export type * from './client-frames.js';
 export type * from './server-frames.js';
 export * from './limits.js';
+export { peekClientFrame, type PeekedFrame } from './peek-client-frame.js';
 export { Payload } from './payload.js';
 export * from './position.js';
 export { ProtocolError } from './protocol-error.js';

@@ -1,15 +1,24 @@
+import { scanObject } from './scan.js';
+
 /**
  * An application payload that is known to be valid JSON, kept as the text it came in, so that a
  * server passes it on without serialising it again: what the publisher sent is, byte for byte, what
  * the subscribers get.
  */
 export class Payload {
+  #text: string | undefined;
+  /** The frame in whose text it stands, until that is cut out. */
+  #frame: string | undefined;
+
   private constructor(
-    /** The JSON text, exactly as it was received or as `JSON.stringify` made it. */
-    readonly text: string,
+    text: string | undefined,
     /** What {@link text} was made from or parses to. Shared: do not change it. */
     readonly value: unknown,
-  ) {}
+    frame?: string,
+  ) {
+    this.#text = text;
+    this.#frame = frame;
+  }
 
   /**
    * A payload from an application's value.
@@ -27,4 +36,29 @@ export class Payload {
   static parsed(text: string, value: unknown): Payload {
     return new Payload(text, value);
   }
+
+  /**
+   * The payload of a frame that was parsed. Its text is looked for when it is wanted: only what is
+   * passed on needs it, a handler does not.
+   *
+   * @param frame text of a JSON object that has a field `payload`.
+   */
+  static within(frame: string, value: unknown): Payload {
+    return new Payload(undefined, value, frame);
+  }
+
+  /** The JSON text, exactly as it was received or as `JSON.stringify` made it. */
+  get text(): string {
+    this.#text ??= cutPayload(this.#frame ?? '');
+    this.#frame = undefined;
+    return this.#text;
+  }
+}
+
+/** The text of the last field `payload`: that is the one which counts, as in `JSON.parse`. */
+function cutPayload(frame: string): string {
+  const fields = scanObject(frame, Infinity);
+  const found = typeof fields === 'string' ? [] : fields.filter(({ key }) => key === 'payload');
+  const { start, end } = found.at(-1) ?? { start: 0, end: 0 };
+  return frame.slice(start, end);
 }

@@ -13,8 +13,6 @@ export interface ScannedField {
   readonly key: string;
   readonly start: number;
   readonly end: number;
-  /** Whether it is a string without escapes: then what stands between its quotes is its value. */
-  readonly isPlain: boolean;
 }
 
 /** Why a text is not a JSON object that may be looked at further. */
@@ -52,11 +50,6 @@ function skipString(text: string, from: number): number {
     at += code === BACKSLASH ? 2 : 1;
   }
   return -1;
-}
-
-/** Whether a value that was skipped is a string without escapes. */
-function isPlainString(text: string, start: number, end: number): boolean {
-  return text.charCodeAt(start) === QUOTE && !text.slice(start, end).includes('\\');
 }
 
 /** The place after the array or object that opens at `from`, -1 if it never closes, -2 if it is too deep. */
@@ -130,7 +123,7 @@ export function scanObject(text: string, maxDepth: number): ScannedField[] | Sca
     const start = skipSpace(text, colon + 1);
     const end = skipValue(text, start, maxDepth - 1);
     if (end < 0) return end === -2 ? 'too-deep' : 'malformed';
-    fields.push({ key, start, end, isPlain: isPlainString(text, start, end) });
+    fields.push({ key, start, end });
     at = skipSpace(text, end);
     const next = text.charCodeAt(at);
     if (next === CLOSE_BRACE) return endsAt(text, at + 1) ? fields : 'malformed';

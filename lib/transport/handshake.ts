@@ -12,13 +12,28 @@ export interface Grant {
   readonly authentication?: Authentication;
 }
 
+/** Says that it is an upgrade and nothing else: kept, it would be a hundred bytes a connection. */
+const MECHANICAL: readonly string[] = [
+  'connection',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+];
+
 /** What the core gets to know of an upgrade request. Nothing of the request itself is kept but its headers. */
 export function handshakeOf(
   request: IncomingMessage,
   grant: Grant,
   negotiated: boolean,
 ): Handshake {
-  return { ...grant, headers: request.headers, negotiated };
+  const headers: Handshake['headers'] = Object.fromEntries(
+    Object.entries(request.headers).filter(([name]) => !MECHANICAL.includes(name)),
+  );
+  const { ip, url, authentication } = grant;
+  // Written out: a spread would keep its fields in an object beside this one.
+  return authentication === undefined
+    ? { ip, url, headers, negotiated }
+    : { ip, url, headers, negotiated, authentication };
 }
 
 /** The path of a request, without its query. A trailing slash makes no difference. */

@@ -50,15 +50,21 @@ export function watchFirstHeaders(
     const peer = peerOf(socket);
     // TLS over a Unix domain socket: nothing tells which request would come from it.
     if (peer === socket && server instanceof TlsServer) return;
-    const cancel = clock.after(limitMs, () => {
+    const stop = clock.after(limitMs, () => {
       cut(peer);
     });
+    const onClose = (): void => {
+      done(peer);
+    };
+    const cancel = (): void => {
+      stop();
+      // Left on, it would be memory as long as the connection lives.
+      socket.off('close', onClose);
+    };
     waiting.set(peer, { socket, cancel });
+    socket.on('close', onClose);
     // The oldest has to go: whoever means it has sent its headers by now.
     if (waiting.size > maxWaiting) cut(waiting.keys().next().value);
-    socket.once('close', () => {
-      done(peer);
-    });
   };
   const onRequest = (request: { readonly socket: Socket }): void => {
     done(peerOf(request.socket));

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-import { WebSocketServer, type Server, type WebSocket } from 'ws';
+import { WebSocketServer, type Server } from 'ws';
 
 import { cutCloseReason } from './close-reason.js';
 import { ConnectionLimits, type AdmissionLimits } from './connection-limits.js';
@@ -12,7 +12,7 @@ import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
 import { refuseUpgrade, type HttpRefusal } from './http-refusal.js';
 import { wsOptions, type TransportLimits } from './limits.js';
 import { TurnWriter } from './turn-writer.js';
-import { LinkedWebSocket, WsTransport } from './ws-transport.js';
+import { LinkedWebSocket, WsTransport, type LinkKeeper } from './ws-transport.js';
 
 /** Decides whether a request is upgraded. */
 export interface UpgradeGate {
@@ -57,8 +57,17 @@ export class WsServer {
   readonly #writer = new TurnWriter();
   readonly #heartbeat: Heartbeat;
   /** Every WebSocket that has not ended, those that were upgraded only to be told why not included. */
-  readonly #links = new Set<WebSocket>();
+  readonly #links = new Map<LinkedWebSocket, Duplex>();
+  readonly #keeper: LinkKeeper = {
+    ended: (webSocket) => {
+      this.#ended(webSocket);
+    },
+  };
   readonly #limits: ConnectionLimits;
+  /** Addresses of the peers whose TCP connection was let in and has not ended. */
+  readonly #addresses = new WeakMap<Duplex, string>();
+  /** One function for all: a closure a connection would be memory a connection. */
+  readonly #left: (this: Duplex) => void;
   #accepting = true;
   #waiting: (() => void)[] = [];
 
@@ -68,6 +77,12 @@ export class WsServer {
   ) {
     this.#heartbeat = new Heartbeat(options.clock, options.heartbeat);
     this.#limits = new ConnectionLimits(options.clock, options.limits);
+    const leave = (socket: Duplex): void => {
+      this.#leave(socket);
+    };
+    this.#left = function left() {
+      leave(this);
+    };
     this.#server = new WebSocketServer({
       ...wsOptions(options.limits),
       WebSocket: LinkedWebSocket,
@@ -93,9 +108,8 @@ export class WsServer {
       refuseUpgrade(socket, refusal);
       return;
     }
-    socket.once('close', () => {
-      this.#limits.left(ip);
-    });
+    this.#addresses.set(socket, ip);
+    socket.on('close', this.#left);
     void this.#decide(request, socket, head, ip);
   }
 
@@ -111,6 +125,7 @@ export class WsServer {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, grant: Grant): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#track(webSocket, socket);
       this.#open(webSocket, socket, request, grant);
     });
   }
@@ -124,24 +139,37 @@ export class WsServer {
       return;
     }
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#track(webSocket, socket);
       this.#dismiss(webSocket, code, refusal.message);
     });
   }
 
   /** Ends a WebSocket that was upgraded only because browsers hide HTTP statuses. */
-  #dismiss(webSocket: WebSocket, code: CloseCode, reason: string): void {
-    this.#track(webSocket);
-    webSocket.on('error', ignoreError);
+  #dismiss(webSocket: LinkedWebSocket, code: CloseCode, reason: string): void {
     webSocket.close(code, cutCloseReason(reason));
   }
 
-  #track(webSocket: WebSocket): void {
-    this.#links.add(webSocket);
-    webSocket.once('close', () => {
-      this.#links.delete(webSocket);
-      if (this.#links.size > 0) return;
-      for (const resolve of this.#waiting.splice(0)) resolve();
-    });
+  /** From now on `ws` listens to the TCP connection, and tells us of its end. */
+  #track(webSocket: LinkedWebSocket, socket: Duplex): void {
+    socket.off('error', ignoreError);
+    socket.off('close', this.#left);
+    this.#links.set(webSocket, socket);
+    webSocket.keeper = this.#keeper;
+  }
+
+  #ended(webSocket: LinkedWebSocket): void {
+    const socket = this.#links.get(webSocket);
+    if (socket !== undefined) this.#leave(socket);
+    this.#links.delete(webSocket);
+    if (this.#links.size > 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #leave(socket: Duplex): void {
+    const ip = this.#addresses.get(socket);
+    if (ip === undefined) return;
+    this.#addresses.delete(socket);
+    this.#limits.left(ip);
   }
 
   /** Refuses every upgrade from now on. */
@@ -157,7 +185,7 @@ export class WsServer {
     this.stopAccepting();
     if (this.#links.size > 0) {
       const cancel = this.options.clock.after(graceMs, () => {
-        for (const link of this.#links) link.terminate();
+        for (const link of this.#links.keys()) link.terminate();
       });
       // A list: one server may be closed by the adapter's `close` and `dispose` at once.
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -178,7 +206,6 @@ export class WsServer {
       return;
     }
     const transport = new WsTransport(webSocket, socket, this.#writer, this.options.clock);
-    this.#track(webSocket);
     const listener = this.accept(transport, handshakeOf(request, grant, negotiated));
     transport.attach(listener, this.#heartbeat);
   }

@@ -23,9 +23,39 @@ const { OPEN } = WebSocket;
  */
 const MAX_CONTROL_FRAMES_PER_SECOND = 50;
 
-/** A WebSocket that knows its transport, so that all share their listeners. */
+/** Who keeps a list of WebSockets. */
+export interface LinkKeeper {
+  /** It has ended. */
+  ended(socket: LinkedWebSocket): void;
+}
+
+/**
+ * A WebSocket that hands what happens to its transport. Listeners would do the same for 350 bytes a
+ * connection: what holds them is a dictionary, whatever they are.
+ */
 export class LinkedWebSocket extends WebSocket {
+  keeper: LinkKeeper | undefined;
   link: WsTransport | undefined;
+
+  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
+    switch (event) {
+      case 'message':
+        this.link?.received(toBuffer(first as RawData), second === true);
+        return true;
+      case 'ping':
+      case 'pong':
+        this.link?.controlled();
+        return true;
+      case 'close':
+        this.keeper?.ended(this);
+        this.link?.ended(first as number, String(second));
+        return true;
+      default:
+        // Errors as well: protocol violations and resets end in `close`, which tells the core, and
+        // without a listener they would end the process (CVE-2022-21676).
+        return true;
+    }
+  }
 }
 
 /**
@@ -75,16 +105,10 @@ export class WsTransport implements Transport, Watched, Gathering {
    * together with the handshake is emitted in the next one.
    */
   attach(listener: TransportListener, heartbeat: Heartbeat): void {
-    const { socket } = this;
     this.#listener = listener;
     this.#heartbeat = heartbeat;
-    socket.link = this;
+    this.socket.link = this;
     heartbeat.watch(this);
-    socket.on('message', onMessage);
-    socket.on('ping', onControl);
-    socket.on('pong', onControl);
-    socket.on('error', onError);
-    socket.on('close', onClose);
   }
 
   send(message: string | Uint8Array): void {
@@ -180,32 +204,6 @@ export class WsTransport implements Transport, Watched, Gathering {
     this.#listener = undefined;
     listener?.closed(code, reason);
   }
-}
-
-function linkOf(socket: WebSocket): WsTransport | undefined {
-  return socket instanceof LinkedWebSocket ? socket.link : undefined;
-}
-
-// One function each for all links: a closure a listener would be memory a connection.
-
-function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
-  linkOf(this)?.received(toBuffer(data), isBinary);
-}
-
-function onControl(this: WebSocket): void {
-  linkOf(this)?.controlled();
-}
-
-function onClose(this: WebSocket, code: number, reason: Buffer): void {
-  linkOf(this)?.ended(code, reason.toString('utf8'));
-}
-
-/**
- * Protocol violations and resets end in `close`, which tells the core; without this listener they
- * would end the process (CVE-2022-21676).
- */
-function onError(): void {
-  // Nothing: see above.
 }
 
 /** `ws` gives Buffers with its default `binaryType`; the other shapes are only there for its types. */

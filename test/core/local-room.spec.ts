@@ -66,6 +66,32 @@ describe('a room on a node', () => {
     ]);
   });
 
+  it('B15 tells of a loss that no message shows, once, and of no loss that there was not', async () => {
+    const room = await roomAt({ epoch: 'e1', offset: 4 });
+    const ada = memberOf(room);
+    room.moveTo({ epoch: 'e1', offset: 4 });
+    room.moveTo({ epoch: 'e1', offset: 3 });
+    room.moveTo({ epoch: 'e1', offset: 6 });
+    room.moveTo({ epoch: 'e1', offset: 6 });
+    room.deliver(message(7));
+    room.moveTo({ epoch: 'e2', offset: 0 });
+    room.deliver(message(1, 'e2'));
+    expect(brief(ada.link.frames())).toEqual([
+      ['position-unknown', 'e1', 6],
+      7,
+      ['epoch-changed', 'e2', 0],
+      1,
+    ]);
+  });
+
+  it('B15 wakes those who still read what they missed', async () => {
+    const room = await roomAt({ epoch: 'e1', offset: 4 });
+    let moves = 0;
+    room.replays.set(new FakeMember('bob'), { moved: () => (moves += 1), stop: () => undefined });
+    room.moveTo({ epoch: 'e2', offset: 0 });
+    expect(moves).toBe(1);
+  });
+
   it('begins where the broker says, unless later messages of that epoch came before', async () => {
     const later = new LocalRoom('r', Promise.resolve({ epoch: 'e1', offset: 4 }));
     later.deliver(message(5));

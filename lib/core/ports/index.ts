@@ -9,6 +9,7 @@ export type * from './environment.js';
 export type * from './operations.js';
 export type * from './presence.js';
 export type * from './publication.js';
+export type * from './rate-store.js';
 export type * from './rooms.js';
 export type * from './token-verifier.js';
 export type * from './transport.js';

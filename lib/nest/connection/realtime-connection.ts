@@ -15,7 +15,9 @@ export type BoundHandler = (payload: unknown, context: unknown) => unknown;
 export class RealtimeConnection<User extends RealtimeUser = RealtimeUser> {
   /** @internal Handlers by event, bound by Nest. */
   readonly handlers = new Map<string, BoundHandler>();
-  readonly #endListeners: ((reason: string) => void)[] = [];
+  /** @internal Whether Nest has bound them. */
+  isBound = false;
+  #endListeners: readonly ((reason: string) => void)[] = [];
   #endReason: string | undefined;
   #data: Record<string, unknown> | undefined;
 
@@ -123,7 +125,7 @@ export class RealtimeConnection<User extends RealtimeUser = RealtimeUser> {
 
   /** @internal Calls when the connection ends; at once if a connect hook has ended it already. */
   onEnd(listener: (reason: string) => void): void {
-    if (this.#endReason === undefined) this.#endListeners.push(listener);
+    if (this.#endReason === undefined) this.#endListeners = [...this.#endListeners, listener];
     else listener(this.#endReason);
   }
 

@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger, type Type } from '@nestjs/common';
 import { EXCEPTION_FILTERS_METADATA, INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import {
@@ -13,17 +13,26 @@ import { REALTIME_IDEMPOTENT_METADATA } from '../decorators/idempotent.decorator
 import { REALTIME_PUBLIC_METADATA } from '../decorators/public.decorator.js';
 import { REALTIME_GATEWAY_METADATA } from '../decorators/realtime-gateway.decorator.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
+import {
+  decoratorProblems,
+  rateLimitsOf,
+  type RateLimitGroup,
+} from '../rate-limit/rate-limit-rules.js';
 import { REALTIME_OPTIONS } from '../realtime.tokens.js';
 import { CompletionInterceptor } from './completion.interceptor.js';
 import { DefaultExceptionFilter } from './default-exception.filter.js';
 
-type GatewayClass = (abstract new (...args: never[]) => object) & { readonly prototype: object };
+type GatewayClass = (abstract new (...args: never[]) => object) & {
+  readonly prototype: object;
+};
 
 /** A method that answers requests. */
 export interface GatewayHandler {
   readonly event: string;
   readonly gateway: string;
   readonly method: string;
+  readonly metatype: Type<object>;
+  readonly callback: (...args: unknown[]) => unknown;
   /** Whether anonymous sessions may reach it. */
   readonly isPublic: boolean;
   /** Whether its requests take effect once, however often they are sent. */
@@ -34,6 +43,8 @@ export interface GatewayHandler {
   readonly hasFilters: boolean;
   /** Whether an interceptor of its own or its class's runs around it. */
   readonly hasInterceptors: boolean;
+  /** How often it may be asked; empty: as often as one likes. */
+  readonly rateLimits: readonly RateLimitGroup[];
 }
 
 /** A class whose handlers this module serves. */
@@ -144,6 +155,7 @@ export class GatewayExplorer {
   #exploreHandlers(metatype: GatewayClass): void {
     const prototype = metatype.prototype;
     const classFilters = ownFilters(metatype);
+    refuseProblems(decoratorProblems(metatype.name, metatype));
     for (const method of this.#scanner.getAllMethodNames(prototype)) {
       const callback = Reflect.get(prototype, method) as (...args: unknown[]) => unknown;
       if (Reflect.getMetadata(MESSAGE_MAPPING_METADATA, callback) !== true) continue;
@@ -167,13 +179,26 @@ export class GatewayExplorer {
         event,
         gateway: metatype.name,
         method,
+        metatype: metatype as Type<object>,
+        callback,
         isPublic: [callback, metatype].some(isPublic),
         isIdempotent: isIdempotent(callback, name, returnsObservable),
         returnsObservable,
         hasFilters,
         hasInterceptors: hasMetadata(INTERCEPTORS_METADATA, metatype, callback),
+        rateLimits: this.#rateLimits(event, metatype, callback, name),
       });
     }
+  }
+
+  #rateLimits(
+    event: string,
+    metatype: GatewayClass,
+    callback: object,
+    name: string,
+  ): RateLimitGroup[] {
+    refuseProblems(decoratorProblems(name, callback));
+    return rateLimitsOf({ event, callback, metatype, options: this.options.rateLimit });
   }
 
   /** Says what is served, for the log. */
@@ -182,6 +207,11 @@ export class GatewayExplorer {
       `Serving ${String(this.#handlers.size)} events of ${String(this.#gateways.length)} gateways and ${String(roomClasses)} room classes at ${this.options.path}`,
     );
   }
+}
+
+/** @throws Error with the problems, if there are any. */
+function refuseProblems(problems: readonly string[]): void {
+  if (problems.length > 0) throw new Error(problems.join('\n'));
 }
 
 function isPublic(target: object): boolean {

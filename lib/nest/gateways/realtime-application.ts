@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { isObservable, type Observable } from 'rxjs';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { defer, firstValueFrom, isObservable, type Observable } from 'rxjs';
 
 import {
   isAsyncIterable,
@@ -11,11 +12,12 @@ import {
   type StreamSink,
 } from '../../core/index.js';
 import { ErrorCode } from '../../protocol/index.js';
-import type { RealtimeConnection } from '../connection/realtime-connection.js';
+import type { BoundHandler, RealtimeConnection } from '../connection/realtime-connection.js';
 import { ConnectionRegistry } from '../connection/connection-registry.js';
+import { RateLimitInterceptor } from '../rate-limit/rate-limit.interceptor.js';
 import type { OnRealtimeConnect } from './on-realtime-connect.interface.js';
 import { exceptionToError } from './exception-to-error.js';
-import { GatewayExplorer, type GatewayHandler } from './gateway-explorer.js';
+import { GatewayExplorer, type Gateway, type GatewayHandler } from './gateway-explorer.js';
 import { MessageContext } from './message-context.js';
 import { streamOf, valueOrStream } from './observable-result.js';
 
@@ -26,10 +28,16 @@ export type ConnectListener = (client: RealtimeConnection, ...args: unknown[]) =
 @Injectable()
 export class RealtimeApplication implements Application {
   readonly #connectListeners: ConnectListener[] = [];
+  /**
+   * Whether a gateway hears of every connection. Otherwise handlers are bound at a client's first
+   * request: Nest makes a function for each handler and client, and most clients only listen.
+   */
+  #bindsAtOnce: boolean | undefined;
 
   constructor(
     private readonly explorer: GatewayExplorer,
     private readonly registry: ConnectionRegistry,
+    private readonly limiter: RateLimitInterceptor,
   ) {}
 
   /** Adds what Nest wants to be called with for each client. */
@@ -38,12 +46,11 @@ export class RealtimeApplication implements Application {
   }
 
   async connecting(connection: Connection): Promise<void> {
-    const client = this.registry.of(connection);
     for (const gateway of this.explorer.gateways) {
       const hook = gateway.instance() as Partial<OnRealtimeConnect> | undefined;
       if (typeof hook?.onRealtimeConnect !== 'function') continue;
       try {
-        await hook.onRealtimeConnect(client);
+        await hook.onRealtimeConnect(this.registry.of(connection));
       } catch (error) {
         throw exceptionToError(error) ?? error;
       }
@@ -51,7 +58,13 @@ export class RealtimeApplication implements Application {
   }
 
   connected(connection: Connection): void {
-    const client = this.registry.of(connection);
+    this.#bindsAtOnce ??= this.explorer.gateways.some(hearsOfConnections);
+    if (this.#bindsAtOnce) this.#bind(this.registry.of(connection), connection);
+  }
+
+  /** Has Nest bind the gateways' handlers to a client and call their connection hooks. */
+  #bind(client: RealtimeConnection, connection: Connection): void {
+    client.isBound = true;
     for (const listener of this.#connectListeners) listener(client, connection.handshake);
   }
 
@@ -65,7 +78,9 @@ export class RealtimeApplication implements Application {
 
   async handle(connection: Connection, request: RequestContext): Promise<unknown> {
     const handler = this.explorer.handler(request.event);
-    const callback = this.registry.of(connection).handlers.get(request.event);
+    const client = this.registry.of(connection);
+    if (!client.isBound) this.#bind(client, connection);
+    const callback = client.handlers.get(request.event);
     if (handler === undefined || callback === undefined) {
       throw new RealtimeError(ErrorCode.UnknownEvent, 'no handler answers to this event');
     }
@@ -75,7 +90,9 @@ export class RealtimeApplication implements Application {
     const context = new MessageContext(request);
     let result: unknown;
     try {
-      result = await callback(request.payload, context);
+      const isLimited = handler.rateLimits.length > 0;
+      if (isLimited) result = await this.#limited(handler, client, callback, request, context);
+      else result = await callback(request.payload, context);
       if (isObservable(result)) result = await this.#settle(handler, result);
     } catch (error) {
       // What a filter of the application has thrown, made ready for the client.
@@ -87,10 +104,31 @@ export class RealtimeApplication implements Application {
     return result;
   }
 
+  /** Calls a handler inside the interceptor of rate limits. What the handler gives passes it as one value. */
+  async #limited(
+    { metatype, callback, event }: GatewayHandler,
+    client: RealtimeConnection,
+    call: BoundHandler,
+    { payload }: RequestContext,
+    message: MessageContext,
+  ): Promise<unknown> {
+    const context = new ExecutionContextHost([client, payload, message, event], metatype, callback);
+    context.setType('ws');
+    const handle = (): Observable<unknown> => defer(async () => call(payload, message));
+    const answer = await this.limiter.intercept(context, { handle });
+    return firstValueFrom(answer, { defaultValue: undefined });
+  }
+
   #settle(handler: GatewayHandler, result: Observable<unknown>): Promise<unknown> {
     const isStream = handler.returnsObservable || !this.explorer.hasInterceptors(handler);
     return isStream ? Promise.resolve(streamOf(result)) : valueOrStream(result);
   }
+}
+
+/** Whether a gateway has to be told of connections; one that is made for each connection has to. */
+function hearsOfConnections(gateway: Gateway): boolean {
+  const bound = gateway.bound();
+  return !gateway.isStatic || 'handleConnection' in bound || 'handleDisconnect' in bound;
 }
 
 /** A stream that ends with an error where Nest, having given the error to a filter, just ends it. */

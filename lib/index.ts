@@ -26,6 +26,10 @@ export {
   type PublishOptions as BrokerPublishOptions,
   type PublishReceipt,
   type Random,
+  type Rate,
+  type RateCharge,
+  type RateStore,
+  type RateVerdict,
   type RealtimeErrorOptions,
   type RealtimeUser,
   type RepeatedReply,
@@ -41,6 +45,7 @@ export {
 export {
   MemoryBroker,
   type MemoryBrokerOptions,
+  type MemoryRateOptions,
   type OperationWindowOptions,
   type ReplyBookOptions,
 } from './memory/index.js';
@@ -58,4 +63,15 @@ export {
   type PresenceMember,
   type RecoveryReason,
 } from './protocol/index.js';
+export type {
+  ChannelListener,
+  RedisBrokerOptions,
+  RedisChannels,
+  RedisClusterOptions,
+  RedisCommands,
+  RedisLink,
+  RedisLinkSetup,
+  RedisOptions,
+  RedisSource,
+} from './redis/index.js';
 export type { AllowedOrigins, HeartbeatOptions, TrustProxy } from './transport/index.js';

@@ -1,6 +1,6 @@
 /**
  * Sets up what the tests need on a machine with only Node and npm: the built package, the built
- * sample, and a Chromium. Run by `npm test` before Jest.
+ * sample, a Chromium, and Redis with its sentinel. Run by `npm test` before Jest.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -17,6 +17,9 @@ const BROWSERS = [
 
 const NO_BROWSER =
   'no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM_PATH';
+
+const NO_REDIS =
+  'no redis-server found: install it with redis-sentinel and redis-cli (Debian: apt-get install redis-server redis-sentinel)';
 
 function step(title, run) {
   const start = Date.now();
@@ -45,22 +48,27 @@ function asRoot() {
   return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined;
 }
 
-function installBrowser() {
+function findRedis() {
+  const commands = ['redis-server', 'redis-sentinel', 'redis-cli'];
+  return commands.every((name) => spawnSync(name, ['--version']).status === 0);
+}
+
+function install(packages, otherwise) {
   const prefix = asRoot();
-  if (prefix === undefined || !existsSync('/usr/bin/apt-get')) {
-    fail(NO_BROWSER);
-  }
-  step("installing Debian's chromium, a minute or two", () => {
-    for (const args of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
+  if (prefix === undefined || !existsSync('/usr/bin/apt-get')) fail(otherwise);
+  step(`installing Debian's ${packages.join(' and ')}, a minute or two`, () => {
+    for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
       const [command, ...rest] = [...prefix, 'apt-get', '-qq', ...args];
       const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
       const { status } = spawnSync(command, rest, { stdio: ['ignore', 'ignore', 'inherit'], env });
-      if (status !== 0) fail(`apt-get ${args[0]} failed; ${NO_BROWSER}`);
+      if (status !== 0) fail(`apt-get ${args[0]} failed; ${otherwise}`);
     }
   });
 }
 
 step('building the package', () => npx('nest', 'build'));
 step('building the sample', () => npx('tsc', '-p', 'sample/01-chat'));
-if (findBrowser() === undefined) installBrowser();
+if (findBrowser() === undefined) install(['chromium'], NO_BROWSER);
 console.log(`prepare: browser ${findBrowser() ?? fail(NO_BROWSER)}`);
+if (!findRedis()) install(['redis-server', 'redis-sentinel'], NO_REDIS);
+if (!findRedis()) fail(NO_REDIS);

@@ -5,6 +5,7 @@ export type { TokenSourceOptions } from './auth/token-sources.js';
 export { RealtimeConnection } from './connection/realtime-connection.js';
 export { CurrentUser } from './decorators/current-user.decorator.js';
 export { Idempotent } from './decorators/idempotent.decorator.js';
+export { RateLimit, SkipRateLimit } from './decorators/rate-limit.decorator.js';
 export { Public } from './decorators/public.decorator.js';
 export { RealtimeGateway } from './decorators/realtime-gateway.decorator.js';
 export { RequestSignal } from './decorators/request-signal.decorator.js';
@@ -23,6 +24,15 @@ export type {
   ResolvedRealtimeOptions,
   VerifiedUser,
 } from './options/realtime-options.interface.js';
+export type {
+  RateLimitedRequest,
+  RateLimitKey,
+  RateLimitOptions,
+  RealtimeRateLimitOptions,
+} from './rate-limit/rate-limit-options.interface.js';
+export { RateLimitInterceptor } from './rate-limit/rate-limit.interceptor.js';
+export type { RealtimeRedisOptions } from './redis/redis-options.interface.js';
+export type { RedisStores } from './redis/redis-stores.js';
 export { RealtimeModule } from './realtime.module.js';
 export {
   REALTIME_BROKER,
@@ -31,6 +41,8 @@ export {
   REALTIME_OPTIONS,
   REALTIME_PRESENCE_STORE,
   REALTIME_RANDOM,
+  REALTIME_RATE_STORE,
+  REALTIME_REDIS,
   REALTIME_REPLY_STORE,
   REALTIME_TOKEN_VERIFIER,
 } from './realtime.tokens.js';

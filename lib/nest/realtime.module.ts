@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryModule } from '@nestjs/core';
 
-import { RealtimeNode, type Broker, type ReplyStore } from '../core/index.js';
+import { InsuredRateStore, RealtimeNode, type Broker, type ReplyStore } from '../core/index.js';
 import { NestUpgradeGate } from './auth/nest-upgrade-gate.js';
 import { SessionService } from './auth/session.service.js';
 import { TokenAuthGuard } from './auth/token-auth.guard.js';
@@ -21,6 +21,7 @@ import type {
   RealtimeModuleOptions,
   ResolvedRealtimeOptions,
 } from './options/realtime-options.interface.js';
+import { RateLimitInterceptor } from './rate-limit/rate-limit.interceptor.js';
 import { RealtimeAdapter } from './realtime.adapter.js';
 import {
   ASYNC_OPTIONS_TYPE,
@@ -31,9 +32,12 @@ import { realtimeProviders } from './realtime.providers.js';
 import {
   REALTIME_BROKER,
   REALTIME_OPTIONS,
+  REALTIME_RATE_STORE,
+  REALTIME_REDIS,
   REALTIME_REPLY_STORE,
   REALTIME_TOKEN_VERIFIER,
 } from './realtime.tokens.js';
+import type { RedisStores } from './redis/redis-stores.js';
 import { RoomRegistry } from './rooms/room-registry.js';
 import { RoomService } from './rooms/room.service.js';
 
@@ -50,12 +54,21 @@ import { RoomService } from './rooms/room.service.js';
     RealtimeApplication,
     RealtimeAdapter,
     NestUpgradeGate,
+    RateLimitInterceptor,
     RoomRegistry,
     RoomService,
     SessionService,
     TokenAuthGuard,
   ],
-  exports: [RoomService, SessionService, TokenAuthGuard, REALTIME_TOKEN_VERIFIER, REALTIME_OPTIONS],
+  exports: [
+    RateLimitInterceptor,
+    REALTIME_RATE_STORE,
+    RoomService,
+    SessionService,
+    TokenAuthGuard,
+    REALTIME_TOKEN_VERIFIER,
+    REALTIME_OPTIONS,
+  ],
 })
 export class RealtimeModule
   extends ConfigurableModuleClass
@@ -78,6 +91,8 @@ export class RealtimeModule
     registry: ConnectionRegistry,
     @Inject(REALTIME_BROKER) private readonly broker: Broker,
     @Inject(REALTIME_REPLY_STORE) private readonly replies: ReplyStore,
+    private readonly rates: InsuredRateStore,
+    @Inject(REALTIME_REDIS) private readonly redis: RedisStores | undefined,
     @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
   ) {
     super();
@@ -106,9 +121,23 @@ export class RealtimeModule
     }
     for (const warning of insecurities(this.options)) this.#logger.warn(warning);
     this.explorer.report(this.#logger, this.rooms.size);
-    await this.node.start();
+    await this.#startNode();
     // Gateways have done it already; an application may have rooms only.
     this.adapter.attach();
+  }
+
+  async #startNode(): Promise<void> {
+    try {
+      await this.redis?.link.ready();
+      for (const problem of (await this.redis?.probe()) ?? []) {
+        this.#logger.warn(`realtime.redis: ${problem}`);
+      }
+      await this.node.start();
+    } catch (error) {
+      // Else what keeps on connecting would keep a process alive whose application never was.
+      this.redis?.link.close();
+      throw error;
+    }
   }
 
   /** @internal */
@@ -122,7 +151,9 @@ export class RealtimeModule
   async onApplicationShutdown(): Promise<void> {
     await this.node.close();
     await this.replies.close();
+    await this.rates.close();
     await this.broker.close();
+    this.redis?.link.close();
   }
 }
 

@@ -2,16 +2,24 @@ import type { Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 
 import {
+  InsuredRateStore,
   RealtimeNode,
   type Broker,
   type Clock,
   type Observer,
   type PresenceStore,
   type Random,
+  type RateStore,
   type ReplyStore,
   type TokenVerifier,
 } from '../core/index.js';
-import { MemoryBroker, MemoryPresenceStore, MemoryReplyStore, ReplyBook } from '../memory/index.js';
+import {
+  MemoryBroker,
+  MemoryPresenceStore,
+  MemoryRateStore,
+  MemoryReplyStore,
+  ReplyBook,
+} from '../memory/index.js';
 import { SystemClock, SystemRandom } from '../transport/index.js';
 import { makeTokenVerifier } from './auth/make-token-verifier.js';
 import { RealtimeApplication } from './gateways/realtime-application.js';
@@ -29,9 +37,12 @@ import {
   REALTIME_OPTIONS,
   REALTIME_PRESENCE_STORE,
   REALTIME_RANDOM,
+  REALTIME_RATE_STORE,
+  REALTIME_REDIS,
   REALTIME_REPLY_STORE,
   REALTIME_TOKEN_VERIFIER,
 } from './realtime.tokens.js';
+import { openRedis, type RedisStores } from './redis/redis-stores.js';
 import { RoomRegistry } from './rooms/room-registry.js';
 
 /** What the node is made of, each under a token of its own so that it can be overridden. */
@@ -45,23 +56,58 @@ export const realtimeProviders: Provider[] = [
   { provide: REALTIME_RANDOM, useClass: SystemRandom },
   { provide: REALTIME_OBSERVER, useClass: NestObserver },
   {
+    provide: REALTIME_REDIS,
+    useFactory: openRedis,
+    inject: [REALTIME_OPTIONS, REALTIME_CLOCK, REALTIME_RANDOM, REALTIME_OBSERVER],
+  },
+  {
     provide: REALTIME_BROKER,
-    useFactory: ({ memory }: ResolvedRealtimeOptions, clock: Clock, random: Random): Broker =>
-      new MemoryBroker(clock, random, memory),
-    inject: [REALTIME_OPTIONS, REALTIME_CLOCK, REALTIME_RANDOM],
+    useFactory: (
+      { memory }: ResolvedRealtimeOptions,
+      redis: RedisStores | undefined,
+      clock: Clock,
+      random: Random,
+    ): Broker => redis?.broker() ?? new MemoryBroker(clock, random, memory),
+    inject: [REALTIME_OPTIONS, REALTIME_REDIS, REALTIME_CLOCK, REALTIME_RANDOM],
   },
   {
     provide: REALTIME_REPLY_STORE,
-    useFactory: ({ memory }: ResolvedRealtimeOptions, clock: Clock): ReplyStore => {
+    useFactory: (
+      { memory }: ResolvedRealtimeOptions,
+      redis: RedisStores | undefined,
+      clock: Clock,
+    ): ReplyStore => {
+      if (redis !== undefined) return redis.replies();
       const { operations = {}, replies } = memory;
       return new MemoryReplyStore(new ReplyBook(clock, { ...replies, operations }));
     },
-    inject: [REALTIME_OPTIONS, REALTIME_CLOCK],
+    inject: [REALTIME_OPTIONS, REALTIME_REDIS, REALTIME_CLOCK],
   },
   {
     provide: REALTIME_PRESENCE_STORE,
-    useFactory: (clock: Clock): PresenceStore => new MemoryPresenceStore(clock),
-    inject: [REALTIME_CLOCK],
+    useFactory: (redis: RedisStores | undefined, clock: Clock): PresenceStore =>
+      redis?.presence() ?? new MemoryPresenceStore(clock),
+    inject: [REALTIME_REDIS, REALTIME_CLOCK],
+  },
+  {
+    provide: REALTIME_RATE_STORE,
+    useFactory: ({ memory }: ResolvedRealtimeOptions, clock: Clock): RateStore =>
+      new MemoryRateStore(clock, memory.rates),
+    inject: [REALTIME_OPTIONS, REALTIME_CLOCK],
+  },
+  {
+    provide: InsuredRateStore,
+    useFactory: (
+      store: RateStore,
+      { memory, rateLimit }: ResolvedRealtimeOptions,
+      clock: Clock,
+      observer: Observer,
+    ) => {
+      const local = new MemoryRateStore(clock, memory.rates);
+      const nodes = rateLimit?.nodes ?? 1;
+      return new InsuredRateStore({ store, local, nodes, clock, observer });
+    },
+    inject: [REALTIME_RATE_STORE, REALTIME_OPTIONS, REALTIME_CLOCK, REALTIME_OBSERVER],
   },
   {
     provide: REALTIME_TOKEN_VERIFIER,

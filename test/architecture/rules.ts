@@ -30,7 +30,7 @@ export const FOLDER_RULES: Readonly<Record<string, FolderRule>> = {
   protocol: { folders: [], packages: [] },
   core: { folders: ['protocol'], packages: [] },
   memory: { folders: ['core', 'protocol'], packages: [] },
-  redis: { folders: ['core', 'protocol'], packages: ['ioredis'] },
+  redis: { folders: ['core', 'protocol'], packages: ['ioredis', /^node:/] },
   transport: { folders: ['core', 'protocol'], packages: ['ws', 'proxy-addr', /^node:/] },
   nest: {
     folders: ['core', 'memory', 'protocol', 'redis', 'transport'],

@@ -11,7 +11,11 @@ import type {
   SessionOptions,
   TokenVerifier,
 } from '../../core/index.js';
-import type { MemoryBrokerOptions, ReplyBookOptions } from '../../memory/index.js';
+import type {
+  MemoryBrokerOptions,
+  MemoryRateOptions,
+  ReplyBookOptions,
+} from '../../memory/index.js';
 import type {
   AdmissionLimits,
   AllowedOrigins,
@@ -21,6 +25,8 @@ import type {
 } from '../../transport/index.js';
 import type { JwtOptions } from '../auth/jwt-options.interface.js';
 import type { TokenSourceOptions } from '../auth/token-sources.js';
+import type { RealtimeRateLimitOptions } from '../rate-limit/rate-limit-options.interface.js';
+import type { RealtimeRedisOptions } from '../redis/redis-options.interface.js';
 import type { HistoryOption } from './history-option.js';
 
 /** What a verify function may give: a user, a user with the life of the credentials, or nobody. */
@@ -94,6 +100,8 @@ export interface RealtimeMemoryOptions extends MemoryBrokerOptions {
    * say `operations`. Without effect where `REALTIME_REPLY_STORE` is overridden.
    */
   readonly replies?: Omit<ReplyBookOptions, 'operations'>;
+  /** How many keys of rate limits are remembered. */
+  readonly rates?: MemoryRateOptions;
 }
 
 /** Every bound of a server. */
@@ -125,6 +133,16 @@ export interface RealtimeModuleOptions {
   readonly heartbeat?: Partial<HeartbeatOptions>;
   readonly handlers?: RealtimeHandlerOptions;
   readonly rooms?: RealtimeRoomsOptions;
+  /**
+   * The limit of all handlers together that have none of their own and whose gateway has none; see
+   * `@RateLimit()` and `@SkipRateLimit()`. Absent: no limit but that of a connection's frames
+   * (`limits.messagesPerSecond`).
+   */
+  readonly rateLimit?: RealtimeRateLimitOptions;
+  /**
+   * Redis for several nodes: rooms, presence, replies and commands are shared. Absent: this node is alone.
+   */
+  readonly redis?: RealtimeRedisOptions;
   /** Bounds of what a single node remembers. Without effect where `REALTIME_BROKER` is overridden. */
   readonly memory?: RealtimeMemoryOptions;
   readonly shutdown?: RealtimeShutdownOptions;
@@ -153,6 +171,8 @@ export interface ResolvedRealtimeOptions {
   readonly heartbeat: HeartbeatOptions;
   readonly handlers: Required<RealtimeHandlerOptions>;
   readonly rooms: { readonly history: HistoryPolicy };
+  readonly rateLimit: RealtimeRateLimitOptions | undefined;
+  readonly redis: RealtimeRedisOptions | undefined;
   readonly memory: RealtimeMemoryOptions;
   readonly shutdown: Required<RealtimeShutdownOptions>;
   /** Makes the adapter of the app's other gateways. */

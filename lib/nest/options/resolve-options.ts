@@ -12,6 +12,8 @@ import {
   isAnchored,
   type TrustProxy,
 } from '../../transport/index.js';
+import { RATE_LIMIT_RULES, rateLimitProblems } from '../rate-limit/rate-limit-rules.js';
+import { REDIS_RULES, redisProblems } from '../redis/redis-rules.js';
 import { AUTH_RULES, authProblems } from './auth-rules.js';
 import { HISTORY_RULE, resolveHistory } from './history-option.js';
 import {
@@ -70,6 +72,10 @@ const RULES: OptionRules = {
     inboxBytes: integer(1_024),
     preAuthInboxBytes: integer(1_024),
     outboxBytes: integer(1_024),
+    messagesPerSecond: integer(0),
+    messageBurst: integer(1),
+    bytesPerSecond: integer(0),
+    byteBurst: integer(1),
     rooms: integer(0),
     replayMessages: integer(0),
     streams: integer(0),
@@ -89,11 +95,14 @@ const RULES: OptionRules = {
   heartbeat: { intervalMs: milliseconds(1_000), timeoutMs: milliseconds(1_000) },
   handlers: { concurrency: integer(1) },
   rooms: { history: HISTORY_RULE },
+  rateLimit: RATE_LIMIT_RULES,
+  redis: REDIS_RULES,
   memory: {
     metaTtlMs: integer(0),
     maxRooms: integer(1),
     maxHistoryBytes: integer(0),
     operations: { windowMs: integer(0), perClient: integer(1), total: integer(1) },
+    rates: { maxKeys: integer(1) },
     replies: { maxReplyBytes: integer(0), maxBytes: integer(0), leaseMs: milliseconds(1) },
   },
   shutdown: {
@@ -113,6 +122,12 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
   const problems = findProblems('realtime', RULES, options);
   if (problems.length === 0 && options.auth !== undefined) {
     problems.push(...authProblems(options.auth));
+  }
+  if (problems.length === 0 && options.rateLimit !== undefined) {
+    problems.push(...rateLimitProblems(options.rateLimit));
+  }
+  if (problems.length === 0 && options.redis !== undefined) {
+    problems.push(...redisProblems(options.redis));
   }
   if (problems.length > 0) throw new RealtimeOptionsError(problems);
   const heartbeat = { ...DEFAULT_HEARTBEAT, ...present(options.heartbeat) };
@@ -138,6 +153,8 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
     heartbeat,
     handlers: { concurrency: options.handlers?.concurrency ?? 1 },
     rooms: { history: resolveHistory(options.rooms?.history, DEFAULT_HISTORY) },
+    rateLimit: options.rateLimit,
+    redis: options.redis,
     memory: present(options.memory),
     shutdown: { drainMs: 10_000, spreadMs: 10_000, graceMs: 2_000, ...present(options.shutdown) },
     fallbackAdapter: options.fallbackAdapter,

@@ -1,0 +1,104 @@
+import type { Publication } from '../core/index.js';
+
+/**
+ * How messages stand in Redis. Neither separator can be in a JSON text, so nothing has to be escaped:
+ *
+ *     item  = ["id","event",timestamp,except?] [UNIT payload]
+ *     frame = epoch UNIT offset-before *(RECORD ("+" / "-") item)
+ *
+ * A frame is what is published on a room's channel: the messages of one batch, `+` with a position, each
+ * one more than the one before, `-` volatile.
+ */
+const UNIT = '\u001f';
+const RECORD = '\u001e';
+
+/** A message of a frame. */
+export interface FrameItem {
+  readonly publication: Publication;
+  readonly isVolatile: boolean;
+}
+
+/** The messages of one batch, and where in the room they are. */
+export interface Frame {
+  readonly epoch: string;
+  /** The room's offset before the first of them. */
+  readonly before: number;
+  /** The room's offset after the last of them. */
+  readonly after: number;
+  readonly items: readonly FrameItem[];
+  /** What it counts where frames wait. */
+  readonly bytes: number;
+}
+
+/** Whether a payload can be sent: what is no JSON text could look like the end of a message. */
+export function isPlain(payload: string | undefined): boolean {
+  return payload === undefined || !(payload.includes(UNIT) || payload.includes(RECORD));
+}
+
+/** A message as it is held. */
+export function encodeItem({ id, event, timestamp, except, payload }: Publication): string {
+  const head = JSON.stringify(
+    except === undefined ? [id, event, timestamp] : [id, event, timestamp, except],
+  );
+  return payload === undefined ? head : head + UNIT + payload;
+}
+
+/**
+ * A message that is held.
+ *
+ * @throws SyntaxError for what this package did not write.
+ */
+export function decodeItem(text: string): Publication {
+  const end = text.indexOf(UNIT);
+  const head: unknown = JSON.parse(end < 0 ? text : text.slice(0, end));
+  if (!isHead(head)) throw new SyntaxError('redis: expected the head of a message');
+  const [id, event, timestamp, except] = head;
+  return {
+    id,
+    event,
+    timestamp,
+    ...(end < 0 ? {} : { payload: text.slice(end + 1) }),
+    ...(except === undefined ? {} : { except }),
+  };
+}
+
+/**
+ * What came on a room's channel.
+ *
+ * @throws SyntaxError for what this package did not write.
+ */
+export function decodeFrame(text: string): Frame {
+  const [head = '', ...records] = text.split(RECORD);
+  const [epoch, offset, ...rest] = head.split(UNIT);
+  const before = Number(offset);
+  if (epoch === undefined || !Number.isSafeInteger(before) || before < 0 || rest.length > 0) {
+    throw new SyntaxError('redis: expected the head of a frame');
+  }
+  let after = before;
+  const items = records.map((record) => {
+    const isVolatile = record.startsWith('-');
+    if (!isVolatile) after += 1;
+    return { publication: decodeItem(record.slice(1)), isVolatile };
+  });
+  return { epoch, before, after, items, bytes: text.length };
+}
+
+/** What a script says of an operation that is repeated: epoch, offset and name of the first publish. */
+export function decodeReceipt(text: string): { id: string; epoch: string; offset: number } {
+  const [epoch = '', offset, ...name] = text.split(UNIT);
+  return { id: name.join(UNIT), epoch, offset: Number(offset) };
+}
+
+type Head = [id: string, event: string, timestamp: number, except?: string[]];
+
+function isHead(value: unknown): value is Head {
+  if (!Array.isArray(value)) return false;
+  const [id, event, timestamp, except] = value as unknown[];
+  return (
+    typeof id === 'string' &&
+    typeof event === 'string' &&
+    typeof timestamp === 'number' &&
+    (except === undefined ||
+      (Array.isArray(except) && except.every((it) => typeof it === 'string')))
+  );
+}

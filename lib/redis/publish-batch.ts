@@ -1,0 +1,128 @@
+import type {
+  HistoryPolicy,
+  Operation,
+  Publication,
+  PublishOptions,
+  PublishReceipt,
+} from '../core/index.js';
+import type { Durability } from '../protocol/index.js';
+import { decodeReceipt, encodeItem } from './frame.js';
+import type { RedisKeys, StreamKeys } from './redis-keys.js';
+import type { ScriptArgument } from './redis-script.js';
+
+/** Most messages that one call of the script appends: others wait while it runs. */
+const MOST_ITEMS = 128;
+
+/** Most bytes of messages that one call is given, as long as it is more than one message. */
+const MOST_BYTES = 262_144;
+
+/** Counted for each message besides its payload, as every broker counts it; `history.lua` has it too. */
+export const MESSAGE_OVERHEAD_BYTES = 256;
+
+interface BatchItem {
+  readonly publication: Publication;
+  readonly isVolatile: boolean;
+  readonly bytes: number;
+  readonly operation: Operation | undefined;
+  readonly resolve: (receipt: PublishReceipt) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What a message counts in a history and in what waits to be sent. */
+export function bytesOf({ payload }: Publication): number {
+  return MESSAGE_OVERHEAD_BYTES + (payload === undefined ? 0 : Buffer.byteLength(payload));
+}
+
+/** Publishes of one node into one room, in their order, that one call of the script makes. */
+export class PublishBatch {
+  readonly #items: BatchItem[] = [];
+  #policy: HistoryPolicy | undefined;
+  #bytes = 0;
+  /** Whether it was handed to the connection: then an end without an answer says nothing. */
+  isSent = false;
+  /** Stops what waits for it to take too long. */
+  cancelDeadline: () => void = () => undefined;
+
+  /** @param number rises with each batch of a node: a batch that comes again has the same. */
+  constructor(readonly number: number) {}
+
+  /** Bytes of its messages. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a publish can join it: it has not begun, is not full, and keeps what the others keep. */
+  takes(bytes: number, { history }: PublishOptions): boolean {
+    if (this.isSent || this.#items.length >= MOST_ITEMS) return false;
+    if (this.#bytes + bytes > MOST_BYTES) return false;
+    return history === 'volatile' || this.#policy === undefined || isSame(history, this.#policy);
+  }
+
+  /** Adds a publish. */
+  add(
+    publication: Publication,
+    { history, operation }: PublishOptions,
+    bytes: number,
+  ): Promise<PublishReceipt> {
+    const isVolatile = history === 'volatile';
+    if (!isVolatile) this.#policy = history;
+    this.#bytes += bytes;
+    return new Promise((resolve, reject) => {
+      this.#items.push({ publication, isVolatile, bytes, operation, resolve, reject });
+    });
+  }
+
+  /** Keys of the clients' operations, and the arguments of the items. */
+  encode(keys: RedisKeys, room: StreamKeys): { keys: string[]; args: ScriptArgument[] } {
+    const places = new Map<string, number>();
+    const args: ScriptArgument[] = [];
+    for (const { publication, isVolatile, bytes, operation } of this.#items) {
+      args.push(isVolatile ? -1 : bytes, encodeItem(publication));
+      if (operation === undefined) {
+        args.push(0);
+        continue;
+      }
+      const key = keys.operations(room, operation);
+      const place = places.get(key) ?? places.size + 4;
+      places.set(key, place);
+      args.push(place, operation.id, publication.id);
+    }
+    return { keys: [...places.keys()], args };
+  }
+
+  /** What is kept of the room. */
+  get policy(): HistoryPolicy {
+    return this.#policy ?? { size: 0, ttlMs: 0, bytes: 0 };
+  }
+
+  /** Whether anything of it has a position. */
+  get isStored(): boolean {
+    return this.#policy !== undefined;
+  }
+
+  /** Passes on what the script says. */
+  settle(reply: unknown, durability: Durability): void {
+    this.cancelDeadline();
+    const [epoch, ...results] = reply as [string, ...(number | string)[]];
+    for (const [index, { publication, resolve }] of this.#items.entries()) {
+      const result = results[index] ?? 0;
+      const receipt =
+        typeof result === 'number'
+          ? { id: publication.id, epoch, offset: result }
+          : decodeReceipt(result);
+      const { id, offset } = receipt;
+      if (offset === 0) resolve({ id, durability: 'none' });
+      else resolve({ id, position: { epoch: receipt.epoch, offset }, durability });
+    }
+  }
+
+  /** Tells everybody that it came to nothing, or that nobody knows. */
+  fail(error: Error): void {
+    this.cancelDeadline();
+    for (const { reject } of this.#items) reject(error);
+  }
+}
+
+function isSame(a: HistoryPolicy, b: HistoryPolicy): boolean {
+  return a === b || (a.size === b.size && a.ttlMs === b.ttlMs && a.bytes === b.bytes);
+}

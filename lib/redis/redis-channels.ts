@@ -1,0 +1,24 @@
+/** Where the messages of one channel go. No method throws. */
+export interface ChannelListener {
+  /** A message. */
+  message(text: string): void;
+  /**
+   * Messages of the channel may have been lost: the connection was made anew, and the channel is
+   * subscribed again now.
+   */
+  missed(): void;
+}
+
+/** Pub/sub of one node, over as few connections as it takes. */
+export interface RedisChannels {
+  /**
+   * Listens to a channel; resolves when the server has confirmed it. Every message that is published
+   * after that reaches the listener, or `missed` is called. A channel has one listener: a second call
+   * puts another in its place.
+   *
+   * @throws RealtimeError `unavailable` when the server does not confirm it in time.
+   */
+  subscribe(channel: string, listener: ChannelListener): Promise<void>;
+  /** Listens no longer. The listener is not called any more once this was called. Never rejects. */
+  unsubscribe(channel: string): Promise<void>;
+}

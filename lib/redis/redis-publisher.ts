@@ -1,0 +1,195 @@
+import {
+  RealtimeError,
+  type Clock,
+  type Publication,
+  type PublishOptions,
+  type PublishReceipt,
+  type Random,
+} from '../core/index.js';
+import { ErrorCode, type Durability } from '../protocol/index.js';
+import { isPlain } from './frame.js';
+import { bytesOf, PublishBatch } from './publish-batch.js';
+import type { RedisCommands } from './redis-commands.js';
+import { unavailable, unknownOutcome, whyRejected } from './redis-errors.js';
+import type { RedisKeys, StreamKeys } from './redis-keys.js';
+import type { RedisLink } from './redis-link.js';
+import { whenReplicated } from './redis-replicas.js';
+import { RedisScript } from './redis-script.js';
+
+const PUBLISH = RedisScript.load('room', 'publish');
+
+/** How long the last batch of a node is remembered: an outage that is longer may double it. */
+const SENT_TTL_MS = 300_000;
+
+/** How publishes are made. */
+export interface RedisPublisherOptions {
+  /** Milliseconds a publish may take. */
+  readonly timeoutMs: number;
+  /** Milliseconds a room's position is kept after its last use. */
+  readonly metaTtlMs: number;
+  /** How long publishes are remembered that may be repeated, and how many of one client in a room. */
+  readonly operations: { readonly windowMs: number; readonly perClient: number };
+  /** Bytes of messages that wait to be sent, or for an answer. */
+  readonly maxQueuedBytes: number;
+  /** Replicas that have to have a message before its publish resolves. 0: none. */
+  readonly replicas: number;
+}
+
+/** What publishes need. */
+export interface RedisPublisherSetup extends RedisPublisherOptions {
+  readonly link: RedisLink;
+  readonly keys: RedisKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Names this node among those that publish. */
+  readonly node: string;
+}
+
+/** What a node publishes into one room: one batch under way, the others behind it. */
+interface RoomQueue {
+  readonly keys: StreamKeys;
+  readonly batches: PublishBatch[];
+}
+
+/**
+ * Puts messages into rooms. What is published into a room within a turn of the event loop, and while the
+ * batch before is under way, is one call: so the order of the calls is kept, and a batch whose answer was
+ * lost with the connection can be sent again.
+ */
+export class RedisPublisher {
+  readonly #queues = new Map<string, RoomQueue>();
+  /** Rooms that got something to send within this turn. */
+  readonly #due = new Set<RoomQueue>();
+  readonly #stop: () => void;
+  #number = 0;
+  #queuedBytes = 0;
+  #isClosed = false;
+
+  constructor(private readonly setup: RedisPublisherSetup) {
+    this.#stop = setup.link.onReady(() => {
+      for (const queue of this.#queues.values()) this.#send(queue);
+    });
+  }
+
+  /** Bytes that wait to be sent, or for an answer. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /**
+   * Puts a message into a room.
+   *
+   * @throws RealtimeError `unavailable` if it has not taken effect, `timeout` if that is not known,
+   * `bad-request` for a payload that is no JSON text.
+   */
+  async publish(
+    keys: StreamKeys,
+    publication: Publication,
+    options: PublishOptions,
+  ): Promise<PublishReceipt> {
+    if (this.#isClosed) throw unavailable('expected the broker to be open');
+    if (!isPlain(publication.payload)) {
+      throw new RealtimeError(ErrorCode.BadRequest, 'payload: expected a JSON text');
+    }
+    const bytes = bytesOf(publication);
+    if (this.#queuedBytes + bytes > this.setup.maxQueuedBytes) {
+      throw unavailable('too many messages wait to be published');
+    }
+    const queue = this.#queues.get(keys.channel) ?? { keys, batches: [] };
+    this.#queues.set(keys.channel, queue);
+    const last = queue.batches.at(-1);
+    const batch = last?.takes(bytes, options) === true ? last : this.#open(queue);
+    this.#queuedBytes += bytes;
+    this.#schedule(queue);
+    return batch.add(publication, options, bytes);
+  }
+
+  /** Ends it; what waits is rejected. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stop();
+    for (const { batches } of this.#queues.values()) {
+      for (const batch of batches) batch.fail(unavailable('the broker was closed'));
+    }
+    this.#queues.clear();
+  }
+
+  #open(queue: RoomQueue): PublishBatch {
+    const { clock, timeoutMs } = this.setup;
+    this.#number += 1;
+    const batch = new PublishBatch(this.#number);
+    batch.cancelDeadline = clock.after(timeoutMs, () => {
+      const waited = `within ${String(timeoutMs)} ms`;
+      if (batch.isSent) batch.fail(unknownOutcome(`expected an answer ${waited}`));
+      else this.#drop(queue, batch, unavailable(`expected a connection ${waited}`));
+    });
+    queue.batches.push(batch);
+    return batch;
+  }
+
+  #drop(queue: RoomQueue, batch: PublishBatch, error: Error): void {
+    const index = queue.batches.indexOf(batch);
+    if (index < 0) return;
+    queue.batches.splice(index, 1);
+    this.#queuedBytes -= batch.bytes;
+    batch.fail(error);
+    if (queue.batches.length === 0) this.#queues.delete(queue.keys.channel);
+  }
+
+  #schedule(queue: RoomQueue): void {
+    this.#due.add(queue);
+    if (this.#due.size > 1) return;
+    setImmediate(() => {
+      const due = [...this.#due];
+      this.#due.clear();
+      for (const each of due) this.#send(each);
+    });
+  }
+
+  /** Sends what is next, unless the batch before it is under way. */
+  #send(queue: RoomQueue): void {
+    const [batch] = queue.batches;
+    if (batch === undefined || batch.isSent || !this.setup.link.isReady) return;
+    batch.isSent = true;
+    void this.#run(queue, batch);
+  }
+
+  async #run(queue: RoomQueue, batch: PublishBatch): Promise<void> {
+    try {
+      const { reply, durability } = await this.#call(queue.keys, batch);
+      batch.settle(reply, durability);
+    } catch (error) {
+      batch.fail(whyRejected(error));
+    }
+    queue.batches.shift();
+    this.#queuedBytes -= batch.bytes;
+    if (queue.batches.length > 0) this.#send(queue);
+    else if (this.#queues.get(queue.keys.channel) === queue) {
+      this.#queues.delete(queue.keys.channel);
+    }
+  }
+
+  async #call(
+    room: StreamKeys,
+    batch: PublishBatch,
+  ): Promise<{ reply: unknown; durability: Durability }> {
+    const { link, keys, node, metaTtlMs, operations, random, replicas, timeoutMs } = this.setup;
+    const { size, ttlMs, bytes } = batch.policy;
+    const encoded = batch.encode(keys, room);
+    const run = (client: RedisCommands): Promise<unknown> =>
+      PUBLISH.run(
+        client,
+        [room.meta, room.stream, keys.sent(room, node), ...encoded.keys],
+        [
+          ...[room.channel, link.publishVerb, random.id(), metaTtlMs, batch.number, SENT_TTL_MS],
+          ...[operations.windowMs, operations.perClient, size, ttlMs, bytes],
+          ...encoded.args,
+        ],
+      );
+    if (replicas === 0 || !batch.isStored) {
+      return { reply: await run(link.commands), durability: 'redis' };
+    }
+    const wanted = { replicas, timeoutMs, key: room.meta };
+    return { reply: await whenReplicated(link.commands, wanted, run), durability: 'replicated' };
+  }
+}

@@ -1,0 +1,65 @@
+import type { Redis } from 'ioredis';
+
+import type { Clock, Observer, Random } from '../core/index.js';
+import type { ChannelListener, RedisChannels } from './redis-channels.js';
+import type { RedisCommands } from './redis-commands.js';
+import type { RedisKeys } from './redis-keys.js';
+import { SubscriberConnection } from './subscriber-connection.js';
+import { Watchdog } from './watchdog.js';
+
+/** What connections that listen need. */
+export interface ChannelsSetup {
+  /** What probes are published by. */
+  readonly commands: RedisCommands;
+  readonly keys: RedisKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
+  /** Milliseconds between two probes, and until one is given up. */
+  readonly probeMs: number;
+}
+
+/** Pub/sub over one connection, to one server or to any of a cluster, which passes everything on to all. */
+export class SingleChannels implements RedisChannels {
+  /** The command of a script that publishes to these channels. */
+  readonly publishVerb = 'PUBLISH';
+  readonly #subscriber: SubscriberConnection;
+  readonly #watchdog: Watchdog;
+
+  /** @param connect see {@link SubscriberConnection}. */
+  constructor(
+    private readonly setup: ChannelsSetup,
+    connect: () => Redis | undefined,
+  ) {
+    const { keys, probeMs, random } = setup;
+    this.#subscriber = new SubscriberConnection({ ...setup, kind: 'ordinary', connect });
+    this.#watchdog = new Watchdog({
+      ...setup,
+      subscriber: this.#subscriber,
+      channel: keys.probe(random.id()),
+      publish: (channel, text) => this.publish(channel, text),
+      intervalMs: probeMs,
+    });
+  }
+
+  /** {@inheritDoc RedisChannels.subscribe} */
+  subscribe(channel: string, listener: ChannelListener): Promise<void> {
+    return this.#subscriber.subscribe(channel, listener);
+  }
+
+  /** {@inheritDoc RedisChannels.unsubscribe} */
+  async unsubscribe(channel: string): Promise<void> {
+    this.#subscriber.unsubscribe(channel);
+  }
+
+  /** Publishes. */
+  async publish(channel: string, text: string): Promise<void> {
+    await this.setup.commands.publish(channel, text);
+  }
+
+  /** Ends the connection. */
+  close(): void {
+    this.#watchdog.close();
+    this.#subscriber.close();
+  }
+}

@@ -44,12 +44,12 @@ export class TurnWriter {
   }
 
   /** One buffer with all of these frames: the same for each link that has the same. */
-  join(parts: readonly Outgoing[], bytes: number): Buffer {
-    const [first] = parts;
-    if (parts.length === 1 && typeof first === 'object') return first;
+  join(parts: Outgoing | readonly Outgoing[], bytes: number): Buffer {
+    if (typeof parts === 'string') return joinFrames([parts], bytes);
+    if (Buffer.isBuffer(parts)) return parts;
     if (this.#joined !== undefined && haveSame(parts, this.#parts)) return this.#joined;
     const joined = joinFrames(parts, bytes);
-    this.#parts = [...parts];
+    this.#parts = parts;
     this.#joined = joined;
     return joined;
   }

@@ -17,6 +17,8 @@ const GATHER_BYTES = 65_536;
 
 const { OPEN } = WebSocket;
 
+const NOTHING = new Uint8Array(0);
+
 /**
  * Pings and pongs a peer may send within a second; an honest one sends one in many seconds. Below the
  * 60 pongs that may wait unsent before `ws` cuts the link without saying why.
@@ -68,20 +70,15 @@ export class WsTransport implements Transport, Watched, Gathering {
   pingedAt = 0;
   #listener: TransportListener | undefined;
   #heartbeat: Heartbeat | undefined;
-  /** What was sent and not written yet. */
-  readonly #gathered: Outgoing[] = [];
+  /** What was sent and not written yet; one message, most of the time. */
+  #gathered: Outgoing | Outgoing[] | undefined;
   #gatheredBytes = 0;
-  /** Whether something waited when a `send` returned, and everything was not taken since. */
-  #isBehind = false;
-  /**
-   * One function for every write. Not the stream's `drain`: that comes only when more waited than its
-   * high-water mark (16 to 64 KiB), and whoever waits for less would wait for ever.
-   */
-  readonly #taken = (): void => {
-    if (!this.#isBehind || this.bufferedBytes > 0) return;
-    this.#isBehind = false;
-    this.#listener?.drained();
-  };
+  /** Whether the operating system had not taken everything when we wrote last. */
+  #isWaiting = false;
+  /** Whether something waited when a `send` returned, and `drained` was not called since. */
+  #owesDrained = false;
+  /** Whether we have ended it, or know that it has ended. */
+  #isOver = false;
   /** Pings and pongs that came in {@link #second}. */
   #controlFrames = 0;
   #second = 0;
@@ -97,7 +94,8 @@ export class WsTransport implements Transport, Watched, Gathering {
   }
 
   get bufferedBytes(): number {
-    return this.#gatheredBytes + this.stream.writableLength;
+    // The stream is not asked where it has nothing: one look less at a cold object a delivery.
+    return this.#gatheredBytes + (this.#isWaiting ? this.stream.writableLength : 0);
   }
 
   /**
@@ -112,20 +110,32 @@ export class WsTransport implements Transport, Watched, Gathering {
   }
 
   send(message: string | Uint8Array): void {
-    if (this.socket.readyState !== OPEN) return;
+    if (this.#isOver) return;
     const frame = typeof message === 'string' ? message : this.writer.frame(message);
+    const gathered = this.#gathered;
+    if (gathered === undefined) {
+      this.#gathered = frame;
+      this.writer.add(this);
+    } else if (Array.isArray(gathered)) gathered.push(frame);
+    else this.#gathered = [gathered, frame];
     this.#gatheredBytes += wireBytes(frame);
-    if (this.#gathered.push(frame) === 1) this.writer.add(this);
     if (this.#gatheredBytes >= GATHER_BYTES) this.flush();
-    this.#isBehind ||= this.bufferedBytes > 0;
+    if (this.bufferedBytes > 0) this.#owesDrained = true;
   }
 
   flush(): void {
-    if (this.#gatheredBytes === 0) return;
-    const joined = this.writer.join(this.#gathered, this.#gatheredBytes);
+    const gathered = this.#gathered;
+    if (gathered === undefined) return;
+    const joined = this.writer.join(gathered, this.#gatheredBytes);
     this.#forget();
     // The peer may have said goodbye since; nothing may follow our answer to that.
-    if (this.socket.readyState === OPEN) this.stream.write(joined, this.#taken);
+    if (this.socket.readyState !== OPEN) return;
+    const { stream } = this;
+    stream.write(joined);
+    const wasWaiting = this.#isWaiting;
+    this.#isWaiting = stream.writableLength > 0;
+    if (!this.#isWaiting) this.#taken();
+    else if (!wasWaiting) this.#awaitTaken();
   }
 
   close(code: number, reason: string): void {
@@ -133,10 +143,12 @@ export class WsTransport implements Transport, Watched, Gathering {
     // A paused link would never read the peer's answer to the close.
     this.resume();
     this.flush();
+    this.#isOver = true;
     this.socket.close(code, cutCloseReason(reason));
   }
 
   terminate(): void {
+    this.#isOver = true;
     this.#forget();
     this.socket.terminate();
   }
@@ -189,14 +201,35 @@ export class WsTransport implements Transport, Watched, Gathering {
 
   /** The link has ended. */
   ended(code: number, reason: string): void {
+    this.#isOver = true;
     this.#heartbeat?.forget(this);
     this.#forget();
     this.#tellClosed(code, reason);
   }
 
   #forget(): void {
-    this.#gathered.length = 0;
+    this.#gathered = undefined;
     this.#gatheredBytes = 0;
+  }
+
+  /**
+   * Waits until the stream has given everything away. Not by its `drain`, which comes only when more
+   * waited than its high-water mark (16 to 64 KiB): by a write of nothing behind the rest.
+   */
+  #awaitTaken(): void {
+    this.stream.write(NOTHING, (error) => {
+      // The link breaks, and says so elsewhere.
+      if (error != null) return;
+      this.#isWaiting = this.stream.writableLength > 0;
+      if (this.#isWaiting) this.#awaitTaken();
+      else if (this.#gathered === undefined) this.#taken();
+    });
+  }
+
+  #taken(): void {
+    if (!this.#owesDrained) return;
+    this.#owesDrained = false;
+    this.#listener?.drained();
   }
 
   #tellClosed(code: number, reason: string): void {

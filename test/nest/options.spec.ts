@@ -59,6 +59,7 @@ describe('options that are left out', () => {
       heartbeat: { intervalMs: 30_000, timeoutMs: 45_000 },
       handlers: { concurrency: 1 },
       rooms: { history: { size: 1_000, ttlMs: 300_000, bytes: 1_048_576 } },
+      rateLimit: undefined,
       memory: {},
       shutdown: { drainMs: 10_000, graceMs: 2_000, spreadMs: 10_000 },
       fallbackAdapter: undefined,
@@ -131,6 +132,10 @@ describe('an option that breaks its rule', () => {
     ['limits.inboxBytes', 1_024],
     ['limits.preAuthInboxBytes', 1_024],
     ['limits.outboxBytes', 1_024],
+    ['limits.messagesPerSecond', 0],
+    ['limits.messageBurst', 1],
+    ['limits.bytesPerSecond', 0],
+    ['limits.byteBurst', 1],
     ['limits.rooms', 0],
     ['limits.replayMessages', 0],
     ['limits.streams', 0],
@@ -155,6 +160,7 @@ describe('an option that breaks its rule', () => {
     ['memory.maxHistoryBytes', 0],
     ['memory.operations.perClient', 1],
     ['memory.operations.total', 1],
+    ['memory.rates.maxKeys', 1],
     ['memory.replies.maxReplyBytes', 0],
     ['memory.replies.maxBytes', 0],
     ['memory.replies.leaseMs', 1],
@@ -196,6 +202,30 @@ describe('an option that breaks its rule', () => {
       'realtime.limits.frameBytes: expected an integer from 1024 to 268435456, got 268435457',
     ]);
   });
+
+  it.each([
+    [
+      { limit: 0, perMs: 1 },
+      'realtime.rateLimit.limit: expected an integer from 1 to 1000000, got 0',
+    ],
+    [
+      { limit: 1, perMs: 1, key: 'room' },
+      'realtime.rateLimit.key: expected "user", "ip", "connection" or a function, got "room"',
+    ],
+    [{ nodes: 0 }, 'realtime.rateLimit.nodes: expected an integer from 1 to 1000, got 0'],
+    [{ limit: 5 }, 'realtime.rateLimit: expected limit and perMs'],
+    [{ burst: 5 }, 'realtime.rateLimit: expected limit and perMs'],
+    [{ nodes: 2, perMs: 5 }, 'realtime.rateLimit: expected limit and perMs'],
+  ])('is found: the rate limit %j', (rateLimit, problem) => {
+    expect(problemsOf({ rateLimit })).toEqual([problem]);
+  });
+
+  it.each([{}, { nodes: 3 }, { limit: 1, perMs: 1, burst: 9, key: () => 'a', cost: 0, nodes: 2 }])(
+    'is not the rate limit %j',
+    (rateLimit) => {
+      expect(problemsOf({ rateLimit })).toEqual([]);
+    },
+  );
 
   it('covers every limit there is', () => {
     const tested = integers

@@ -9,7 +9,8 @@ import { RawPeer } from '../support/security-raw.js';
 let door: Door;
 
 beforeAll(async () => {
-  door = await Door.open({ options: { limits: { attemptBurst: 10_000 } } });
+  // As many frames as the tests send at once: what is behind the rate limit is tested here.
+  door = await Door.open({ options: { limits: { attemptBurst: 10_000, messageBurst: 20_000 } } });
 });
 
 afterAll(async () => {

@@ -72,7 +72,7 @@ export interface AppSetup {
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
   readonly providers?: readonly Provider[];
   /** Parts of the module that are replaced, by their tokens. */
-  readonly overrides?: ReadonlyMap<symbol, unknown>;
+  readonly overrides?: ReadonlyMap<symbol | Type, unknown>;
   /** What `main.ts` would do before `listen()`. */
   readonly prepare?: (app: INestApplication) => void;
   /** The module's path. Default `/realtime`. */

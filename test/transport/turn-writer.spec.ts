@@ -106,8 +106,8 @@ describe('a turn', () => {
     expect(read(both)).toEqual(['one', 'two']);
     expect(writer.join([one, two], one.length + two.length)).toBe(both);
     expect(read(writer.join([two, one], one.length + two.length))).toEqual(['two', 'one']);
-    expect(writer.join([one], one.length)).toBe(one);
-    expect(read(writer.join(['text'], wireBytes('text')))).toEqual(['text']);
+    expect(writer.join(one, one.length)).toBe(one);
+    expect(read(writer.join('text', wireBytes('text')))).toEqual(['text']);
   });
 
   it('leaves nothing of its messages behind', () => {

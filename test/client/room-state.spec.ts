@@ -256,7 +256,7 @@ describe('a room with a handler for reset', () => {
     room.unsubscribe();
     log.length = 0;
     void room.subscribe();
-    world.socket.receive(subscribed(4, { id: '2', snapshot: 'B' }));
+    world.socket.receive(subscribed(4, { id: world.socket.last('subscribe').id, snapshot: 'B' }));
     world.socket.receive(message(5));
     expect(log).toEqual(['subscribing', 'subscribed undefined', 'reset B 4 undefined', 5]);
   });

@@ -366,7 +366,9 @@ describe('a peer that is not let in yet', () => {
       asked.resolve();
       return verdict.promise;
     };
-    const door = await openDoor({ options: { auth: { verify } } });
+    // More than a connection may send at once, so that it does not fit into the kernel's buffers.
+    const limits = { bytesPerSecond: 0 };
+    const door = await openDoor({ options: { auth: { verify }, limits } });
     const peer = await RawPeer.upgrade(door.port);
     peer.write(frame('{"type":"hello","token":"any"}'));
     await asked.promise;

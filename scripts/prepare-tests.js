@@ -1,6 +1,6 @@
 /**
  * Sets up what the tests need on a machine with only Node and npm: the built package, the built
- * sample, a Chromium, and Redis with its sentinel. Run by `npm test` before Jest.
+ * samples, a Chromium, and Redis with its sentinel. Run by `npm test` before Jest.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -67,7 +67,9 @@ function install(packages, otherwise) {
 }
 
 step('building the package', () => npx('nest', 'build'));
-step('building the sample', () => npx('tsc', '-p', 'sample/01-chat'));
+for (const sample of ['01-chat', '03-cores']) {
+  step(`building the sample ${sample}`, () => npx('tsc', '-p', `sample/${sample}`));
+}
 if (findBrowser() === undefined) install(['chromium'], NO_BROWSER);
 console.log(`prepare: browser ${findBrowser() ?? fail(NO_BROWSER)}`);
 if (!findRedis()) install(['redis-server', 'redis-sentinel'], NO_REDIS);

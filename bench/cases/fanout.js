@@ -99,7 +99,7 @@ function halfLoad({ earlier, samples }) {
 }
 
 /** The rooms of a crowd, and the ways to publish into them. */
-class Hall {
+export class Hall {
   #expected = 0;
 
   constructor(server, crowd, rooms) {

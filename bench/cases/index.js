@@ -1,3 +1,4 @@
+import { cores } from './cores.js';
 import { fanout } from './fanout.js';
 import { handlers } from './handlers.js';
 import { idle } from './idle.js';
@@ -5,4 +6,4 @@ import { requests } from './requests.js';
 import { storm } from './storm.js';
 
 /** Every benchmark by name, in the order in which all of them run. */
-export const CASES = new Map(Object.entries({ fanout, requests, idle, storm, handlers }));
+export const CASES = new Map(Object.entries({ fanout, requests, idle, storm, handlers, cores }));

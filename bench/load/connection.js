@@ -102,7 +102,9 @@ export class Connection {
   }
 
   #text(text) {
-    const { joined = 0, reply } = this.dialect.read(text, this.visitor);
+    const { joined = 0, reply, refused } = this.dialect.read(text, this.visitor);
+    // Nothing would come of waiting for what was refused.
+    if (refused !== undefined) this.#fail(`refused: ${refused}`);
     if (reply !== undefined) this.write(textFrame(reply));
     if (joined === 0) return;
     this.#joins -= joined;

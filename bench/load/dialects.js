@@ -20,6 +20,7 @@ const ours = {
   },
   read: (text, visitor) => {
     const frame = JSON.parse(text);
+    if (frame.type === 'error') return { refused: frame.code };
     if (frame.type !== 'subscribed') return NOTHING;
     const { room, epoch, offset, recovered, replayed } = frame;
     visitor.verdicts?.push({ room, recovered, replayed });

@@ -20,7 +20,8 @@ const running = new Set();
  * @throws Error that says why there are none; the processes have ended then, too.
  */
 export async function runJob(job, packageFolder) {
-  const { execPath, execArgv } = pinned(CORE, []);
+  // Several processes of a server want all cores; pinned beside them the load would be in their way.
+  const { execPath, execArgv } = job.processes === undefined ? pinned(CORE, []) : process;
   const stdio = ['ignore', 'ignore', 'inherit', 'ipc'];
   const env = { ...process.env, BENCH_PACKAGE: packageFolder };
   const child = fork(PROCESS, [], { stdio, env, execPath, execArgv });

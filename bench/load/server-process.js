@@ -4,28 +4,38 @@ import { fileURLToPath } from 'node:url';
 import { pinned } from './pinning.js';
 
 const HOST = fileURLToPath(new URL('../servers/host.js', import.meta.url));
+const CORES = fileURLToPath(new URL('../servers/cores.js', import.meta.url));
 /** The server's core; the load has the other one. */
 const CORE = 0;
 
-/** A server in a process of its own. */
+/** A server in a process of its own, or in several. */
 export class ServerProcess {
   #child;
   #calls = new Map();
   #nextId = 1;
   #ended;
+  #isAlone;
 
-  /** Starts a server and resolves when it listens; `port` is where. */
-  static async start(name) {
-    const server = new ServerProcess(name);
+  /**
+   * Starts a server and resolves when it listens; `port` is where.
+   *
+   * @param {string} name
+   * @param {number} [processes] how many, behind one port and not pinned. Absent: one, alone and pinned.
+   */
+  static async start(name, processes) {
+    const server = new ServerProcess(name, processes);
     await server.#ready();
     return server;
   }
 
-  constructor(name) {
+  constructor(name, processes) {
     const stdio = ['ignore', 'ignore', 'inherit', 'ipc'];
     const env = { ...process.env, NODE_ENV: 'production' };
-    const { execPath, execArgv } = pinned(CORE, ['--expose-gc']);
-    this.#child = fork(HOST, [name], { stdio, env, execPath, execArgv });
+    this.#isAlone = processes === undefined;
+    if (this.#isAlone) {
+      const { execPath, execArgv } = pinned(CORE, ['--expose-gc']);
+      this.#child = fork(HOST, [name], { stdio, env, execPath, execArgv });
+    } else this.#child = fork(CORES, [String(processes)], { stdio, env, execArgv: [] });
     this.#ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.on('message', (message) => this.#answered(message));
     this.#child.once('exit', (code) => this.#failAll(new Error(`server ended with ${code}`)));
@@ -48,7 +58,9 @@ export class ServerProcess {
 
   /** Ends the process and resolves when it has ended. */
   async stop() {
-    this.#child.kill('SIGKILL');
+    if (this.#isAlone) this.#child.kill('SIGKILL');
+    // Has to end what it started: the processes of the server, and Redis.
+    else if (this.#child.connected) this.#child.disconnect();
     await this.#ended;
   }
 

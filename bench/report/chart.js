@@ -8,7 +8,10 @@ const SHOWN = new Map([
   ['idle', 'bytes'],
   ['storm', 'seconds'],
   ['handlers', 'cpu'],
+  ['cores', 'rate'],
 ]);
+/** Benchmarks of one server: their cases stand beside each other in one panel. */
+const IN_ONE_PANEL = new Set(['handlers', 'cores']);
 const WIDTH = 720;
 const LABEL_WIDTH = 220;
 const BAR_HEIGHT = 18;
@@ -41,18 +44,20 @@ export function chart(bench, title, figures) {
   return svg(title, y, parts);
 }
 
-/** Bars by case; where only one server is measured its cases stand beside each other. */
+/** Bars by case, but for the benchmarks of one server. */
 function panelsOf(bench, bars) {
   const panels = new Map();
   for (const figure of bars) {
-    const name = bench === 'handlers' ? bench : figure.case;
+    const name = IN_ONE_PANEL.has(bench) ? bench : figure.case;
     panels.set(name, [...(panels.get(name) ?? []), figure]);
   }
   return panels;
 }
 
 function bar({ case: name, server, metric, median }, longest, y, bench) {
-  const label = bench === 'handlers' ? name : NAMES.get(server).replaceAll(/[*`]/g, '');
+  const label = IN_ONE_PANEL.has(bench)
+    ? name.replaceAll('-', ' ')
+    : NAMES.get(server).replaceAll(/[*`]/g, '');
   const width = Math.max(1, (median / longest) * (WIDTH - LABEL_WIDTH - VALUE_WIDTH));
   const fill = server === 'ours' ? OURS : PEER;
   const middle = y + BAR_HEIGHT - 5;

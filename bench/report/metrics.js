@@ -9,6 +9,12 @@ export const METRICS = new Map(
   Object.entries({
     cpu: { title: 'server CPU, µs', show: plain },
     addedCpu: { title: 'more than the bare handler, µs', show: plain },
+    cpuToOne: { title: 'CPU against one process, x', show: plain },
+    rateToOne: { title: 'a second against one process, x', show: plain },
+    share: {
+      title: 'connections of the process with fewer',
+      show: (value) => `${plain(value * 100)} %`,
+    },
     bytes: { title: 'resident bytes a connection', show: whole },
     handshakeCpu: { title: 'CPU of a connect, µs', show: plain },
     seconds: { title: 'all are back after, s', show: plain },

@@ -4,6 +4,8 @@
  */
 import 'reflect-metadata';
 
+import { Session } from 'node:inspector/promises';
+
 import { microseconds, payloadNow } from './payload.js';
 
 const SERVERS = ['ours', 'ws', 'platform-ws', 'socketio', 'platform-socketio', 'uwebsockets'];
@@ -16,9 +18,27 @@ let sequence = 0;
 const commands = new Map([
   ['usage', usage],
   ['memory', memory],
+  ['connections', () => server.connections()],
   ['burst', ({ rooms, count }) => burst(rooms, count)],
   ['pace', pace],
+  ['profile', profile],
 ]);
+
+let session;
+
+/** Begins a processor profile, or ends it and returns it. */
+async function profile({ isOn }) {
+  session ??= new Session();
+  if (isOn) {
+    session.connect();
+    await session.post('Profiler.enable');
+    await session.post('Profiler.start');
+    return undefined;
+  }
+  const { profile: found } = await session.post('Profiler.stop');
+  session.disconnect();
+  return found;
+}
 
 /** Processor time of this process so far, by the operating system, in microseconds. */
 function usage() {

@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -10,12 +11,21 @@ import { listen } from './listen.js';
 import { makeGateway } from './ours-gateway.js';
 import { SECRET } from './token.js';
 
-/** All load comes from one address; nothing else is raised. */
+/** All load comes from one address. Nothing else is raised where there is one process. */
 const LIMITS = {
   connectionsPerIp: 1_000_000,
   attemptsPerSecond: 1_000_000,
   attemptBurst: 1_000_000,
 };
+
+/** Redis, where there are several processes; without, everything is in memory. */
+const { BENCH_REDIS: url } = process.env;
+const SHARED = url === undefined ? {} : { redis: { url } };
+/**
+ * A process that got few of 100 connections answers more than 2,000 requests a second on each of them,
+ * which is what a connection may send. Still counted, never reached.
+ */
+const LIMITS_SHARED = url === undefined ? LIMITS : { ...LIMITS, messagesPerSecond: 1_000_000 };
 
 /** Starts the server. `BENCH_PACKAGE` is the folder of the unpacked package. */
 export async function start() {
@@ -34,7 +44,13 @@ export async function start() {
   const { gateway, providers } = makeGateway(RealtimeGateway);
   class BenchModule {}
   Module({
-    imports: [RealtimeModule.forRoot({ auth: { jwt: { secret: SECRET } }, limits: LIMITS })],
+    imports: [
+      RealtimeModule.forRoot({
+        auth: { jwt: { secret: SECRET } },
+        limits: LIMITS_SHARED,
+        ...SHARED,
+      }),
+    ],
     providers: [BenchRooms, gateway, ...providers],
   })(BenchModule);
   const app = await NestFactory.create(BenchModule, { logger: ['error', 'fatal'] });
@@ -43,6 +59,7 @@ export async function start() {
   const rooms = app.get(RoomService);
   return {
     port,
+    connections: () => promisify((done) => app.getHttpServer().getConnections(done))(),
     publish: (room, payload) => {
       rooms.publish(room, 'message', payload).catch(fail);
     },

@@ -30,7 +30,7 @@ let progress = '';
 let figures: Figure[] = [];
 
 beforeAll(async () => {
-  const names = ['fanout', 'requests', 'storm'];
+  const names = ['fanout', 'requests', 'storm', 'cores'];
   const options = ['--smallest', '--only', 'ours,ws', '--json', '--out', folder];
   const running = run(process.execPath, [bench, ...names, ...options]);
   pid = running.child.pid;
@@ -81,6 +81,23 @@ describe('the benchmark', () => {
     expect(ratio?.median).toBeCloseTo((ours?.median ?? 0) / (peer?.median ?? 0), 1);
     expect(find({ ...line, metric: 'p99', server: 'ours' })?.median).toBeGreaterThan(0);
   });
+
+  it.each(['requests', 'bursts-of-10'])(
+    'compares two processes behind one port with one, in %s',
+    (of) => {
+      const line = { bench: 'cores', server: 'ours' };
+      const [one, two] = [1, 2].map((count) => {
+        return find({ ...line, case: `${of}-in-${String(count)}`, metric: 'cpu' })?.median ?? 0;
+      });
+      const ratio = find({ ...line, case: `${of}-in-2`, metric: 'cpuToOne' });
+      expect(one).toBeGreaterThan(0);
+      expect(ratio?.median).toBeCloseTo((two ?? 0) / (one ?? 1), 1);
+      expect(find({ ...line, case: `${of}-in-2`, metric: 'rateToOne' })?.median).toBeGreaterThan(0);
+      expect(find({ ...line, case: `${of}-in-2`, metric: 'share' })?.median).toBeLessThanOrEqual(
+        0.5,
+      );
+    },
+  );
 
   it('finds every connection authenticated and recovered after a storm', () => {
     expect(find({ bench: 'storm', server: 'ours', metric: 'recovered' })?.median).toBe(1);

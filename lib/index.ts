@@ -70,7 +70,7 @@ export type {
   RedisClusterOptions,
   RedisCommands,
   RedisLink,
-  RedisLinkSetup,
+  RedisLinkOptions,
   RedisOptions,
   RedisSource,
 } from './redis/index.js';

@@ -8,7 +8,7 @@ import {
 } from '../core/index.js';
 import { ErrorCode } from '../protocol/index.js';
 
-/** How much a {@link MemoryRateStore} remembers. */
+/** How much a `MemoryRateStore` remembers. */
 export interface MemoryRateOptions {
   /**
    * Keys that are remembered. Default 100 000, about 22 MB. Integer, at least 1. Beyond it, the one that was not

@@ -2,7 +2,7 @@ export { RedisBroker, type RedisBrokerOptions, type RedisBrokerSetup } from './r
 export type { ChannelListener, RedisChannels } from './redis-channels.js';
 export type { RedisClusterOptions, RedisCommands, RedisOptions } from './redis-commands.js';
 export { DEFAULT_PREFIX, RedisKeys } from './redis-keys.js';
-export { RedisLink, type RedisLinkSetup } from './redis-link.js';
+export { RedisLink, type RedisLinkOptions, type RedisLinkSetup } from './redis-link.js';
 export {
   RedisPresenceStore,
   type RedisPresenceOptions,

@@ -12,13 +12,8 @@ import {
 import { ShardedChannels } from './sharded-channels.js';
 import { SingleChannels } from './single-channels.js';
 
-/** What a node's connections to Redis need. */
-export interface RedisLinkSetup {
-  readonly source: RedisSource;
-  readonly keys: RedisKeys;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly observer: Observer;
+/** How a node listens to Redis. */
+export interface RedisLinkOptions {
   /**
    * Whether a cluster's channels are those of its shards, which Redis has from 7.0 on. All nodes have to
    * agree. Default true. Without effect where Redis is no cluster.
@@ -28,6 +23,15 @@ export interface RedisLinkSetup {
   readonly probeMs?: number;
   /** Milliseconds until a channel has to be subscribed to. Default 5 000. */
   readonly timeoutMs?: number;
+}
+
+/** What a node's connections to Redis need. */
+export interface RedisLinkSetup extends RedisLinkOptions {
+  readonly source: RedisSource;
+  readonly keys: RedisKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly observer: Observer;
 }
 
 /**

@@ -28,6 +28,7 @@ const MAX_KEY_LENGTH = 256;
  */
 @Injectable()
 export class RateLimitInterceptor implements NestInterceptor {
+  /** @internal */
   constructor(
     private readonly store: InsuredRateStore,
     private readonly explorer: GatewayExplorer,

@@ -2,7 +2,7 @@ import type {
   RedisBrokerOptions,
   RedisClusterOptions,
   RedisCommands,
-  RedisLinkSetup,
+  RedisLinkOptions,
   RedisOptions,
 } from '../../redis/index.js';
 
@@ -11,7 +11,7 @@ import type {
  * `client` says where it is.
  */
 export interface RealtimeRedisOptions
-  extends RedisBrokerOptions, Pick<RedisLinkSetup, 'sharded' | 'probeMs'> {
+  extends RedisBrokerOptions, Pick<RedisLinkOptions, 'sharded' | 'probeMs'> {
   /** Where it is: `redis://user:password@host:6379/0`, or `rediss://` for TLS. */
   readonly url?: string;
   /** Options of ioredis for one server, or for one that sentinels name. */

@@ -87,10 +87,7 @@ export class LocalRoom {
     const last = this.#position;
     const isSameEpoch = last?.epoch === position.epoch;
     if (last === undefined || (isSameEpoch && position.offset <= last.offset)) return;
-    this.tail.clear();
-    this.#position = position;
-    const reason = isSameEpoch ? 'position-unknown' : 'epoch-changed';
-    for (const member of this.members) this.tellGap(member, reason);
+    this.#jump(position, isSameEpoch);
     for (const replay of this.replays.values()) replay.moved();
   }
 
@@ -118,16 +115,19 @@ export class LocalRoom {
     if (last !== undefined) {
       const isSameEpoch = last.epoch === next.epoch;
       if (isSameEpoch && next.offset <= last.offset) return false;
-      if (isGap(last, next)) {
-        this.tail.clear();
-        const { epoch, offset } = next;
-        this.#position = { epoch, offset: offset - 1 };
-        const reason = isSameEpoch ? 'position-unknown' : 'epoch-changed';
-        for (const member of this.members) this.tellGap(member, reason);
-      }
+      if (isGap(last, next))
+        this.#jump({ epoch: next.epoch, offset: next.offset - 1 }, isSameEpoch);
     }
     this.#position = next;
     return true;
+  }
+
+  /** What lay before this position is lost: says so to every member. */
+  #jump(position: Position, isSameEpoch: boolean): void {
+    this.tail.clear();
+    this.#position = position;
+    const reason = isSameEpoch ? 'position-unknown' : 'epoch-changed';
+    for (const member of this.members) this.tellGap(member, reason);
   }
 
   #fanOut(publication: DeliveredPublication): Uint8Array | undefined {

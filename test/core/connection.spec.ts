@@ -611,6 +611,9 @@ describe('any life of a connection', () => {
           peer.connection.close(1001, 'going away');
           for (const gate of gates) gate(true);
           await turns(2);
+          // A client that is expected back keeps its place among those present for the grace.
+          world.clock.advance(10_100);
+          await turns(2);
           const { log } = world.application;
           const count = (what: string): number =>
             log.filter((line) => line.startsWith(what)).length;

@@ -6,25 +6,6 @@ import type { Happenings } from './commands.js';
 import { play, type Run } from './run.js';
 import type { SimulationOptions } from './simulation.js';
 
-/** Where a replay begins: what a failing run has printed. */
-export interface Replay {
-  readonly seed: number;
-  readonly path: string | undefined;
-}
-
-/** Where a run begins that is not told where: the same schedules for everyone, so that only a change turns them red. */
-const SEED = 20_260_701;
-
-/**
- * Where to begin, by the environment: `SIMULATION_SEED`, a number or `random`, and `SIMULATION_PATH`.
- * What a run began with is printed when it fails.
- */
-export function replayOf(environment: Readonly<Record<string, string | undefined>>): Replay {
-  const { SIMULATION_SEED: seed, SIMULATION_PATH: path } = environment;
-  if (seed === 'random') return { seed: Date.now() & 0x7f_ff_ff_ff, path };
-  return { seed: seed === undefined ? SEED : Number(seed), path };
-}
-
 /** What a run is judged by. */
 export interface Expectations {
   /** Whether nothing may be told to be lost, and no client may have to ask again. */
@@ -64,14 +45,11 @@ export const SCHEDULES = 7_000;
 /** Longest time for them, on a machine that has other work as well. They take about 20 s. */
 export const LIMIT_MS = 180_000;
 
-/** Plays schedules and judges each of them. */
-export async function simulate(
-  scenario: Scenario,
-  { seed, path }: Replay = replayOf(process.env),
-  numRuns = SCHEDULES,
-): Promise<void> {
-  const at = path === undefined ? { seed } : { seed, path };
-  await fc.assert(propertyOf(scenario), { numRuns, ...at });
+/** Plays schedules and judges each of them: all, or the one that `PROPERTY_PATH` leads to. */
+export async function simulate(scenario: Scenario): Promise<void> {
+  const { PROPERTY_PATH: path } = process.env;
+  const at = path === undefined ? {} : { path };
+  await fc.assert(propertyOf(scenario), { numRuns: SCHEDULES, ...at });
 }
 
 /** Plays schedules until one of them fails, and tells why; `undefined` if none does. */

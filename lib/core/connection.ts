@@ -77,8 +77,8 @@ export class Connection implements TransportListener {
 
   /** Its unanswered requests. */
   get requests(): Requests {
-    const { observer, clock, limits } = this.host;
-    this.#requests ??= new Requests({ outbox: this.outbox, observer, clock, limits });
+    const { outbox, host } = this;
+    this.#requests ??= new Requests(outbox, host, (request) => host.handle(this, request));
     return this.#requests;
   }
 

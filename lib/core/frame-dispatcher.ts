@@ -91,12 +91,7 @@ export class FrameDispatcher<Connection extends Dispatched> {
       outbox.refuse(ErrorCode.UnknownEvent, 'no handler answers to this event', id);
       return;
     }
-    const { isIdempotent } = handler;
-    const handle = requests.accept(
-      frame,
-      (request) => this.host.handle(this.connection, request),
-      isIdempotent,
-    );
-    if (handle !== undefined) this.#inbox.push({ bytes, exclusive: false, run: handle });
+    const task = requests.accept(frame, bytes, handler.isIdempotent);
+    if (task !== undefined) this.#inbox.push(task);
   }
 }

@@ -30,6 +30,8 @@ export class Inbox {
   #exclusiveRunning = false;
   #pumping = false;
   #full = false;
+  /** One for all requests. */
+  #finish: (() => void) | undefined;
 
   /**
    * @param limitBytes bytes at which `pressure(true)` is called.
@@ -96,13 +98,24 @@ export class Inbox {
     const done = task.run();
     if (done === undefined) return;
     this.#running += 1;
-    if (task.exclusive) this.#exclusiveRunning = true;
-    void done.then(() => {
-      this.#running -= 1;
-      if (task.exclusive) this.#exclusiveRunning = false;
-      this.#pump();
-      this.#weigh();
-    });
+    if (task.exclusive) {
+      this.#exclusiveRunning = true;
+      void done.then(() => {
+        this.#exclusiveRunning = false;
+        this.#finished();
+      });
+    } else {
+      this.#finish ??= () => {
+        this.#finished();
+      };
+      void done.then(this.#finish);
+    }
+  }
+
+  #finished(): void {
+    this.#running -= 1;
+    this.#pump();
+    this.#weigh();
   }
 
   #weigh(): void {

@@ -3,6 +3,7 @@ import { Credit } from './credit.js';
 import { EncodedReply } from './encoded-reply.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
+import type { InboxTask } from './inbox.js';
 import type { CoreLimits } from './limits.js';
 import type { Outbox } from './outbox.js';
 import type { Clock, Observer } from './ports/index.js';
@@ -22,21 +23,37 @@ export type Handle = (request: RequestContext) => Promise<unknown>;
 
 /** What requests are answered with, and within which bounds. */
 export interface RequestsSetup {
-  readonly outbox: Outbox;
   readonly observer: Observer;
   readonly clock: Clock;
   readonly limits: Pick<CoreLimits, 'streams' | 'streamBufferBytes' | 'outboxBytes'>;
 }
 
-/** A request without its final answer. */
-interface Unanswered {
-  readonly context: RequestContext;
+/**
+ * A request without its final answer: what its handler sees of it, and what waits for its turn. One
+ * object for both, because there is one for each request.
+ */
+class Unanswered extends RequestContext implements InboxTask {
+  readonly exclusive = false;
   /** What the client takes of its stream at first. Absent: everything. */
   readonly firstCredit: number | undefined;
   /** Made when the stream begins or its first credit comes: most requests have neither. */
-  credit?: Credit;
+  credit: Credit | undefined;
   /** Called once: when it leaves the list. */
-  stop?: () => void;
+  stop: (() => void) | undefined;
+
+  constructor(
+    frame: RequestFrame<Payload>,
+    readonly bytes: number,
+    isIdempotent: boolean,
+    private readonly answer: (request: Unanswered) => Promise<void>,
+  ) {
+    super(frame.id, frame.event, frame.payload?.value, isIdempotent);
+    this.firstCredit = frame.credit;
+  }
+
+  run(): Promise<void> {
+    return this.answer(this);
+  }
 }
 
 /**
@@ -49,7 +66,22 @@ export class Requests {
   #idle: (() => void)[] = [];
   #commons: StreamCommons | undefined;
 
-  constructor(private readonly setup: RequestsSetup) {}
+  readonly #answer = async (request: Unanswered): Promise<void> => {
+    if (!this.#isUnanswered(request)) return;
+    try {
+      const result = await this.handle(request);
+      if (result instanceof StreamSource) this.#stream(request, result);
+      else this.#respond(request, result);
+    } catch (error) {
+      this.#fail(request, error);
+    }
+  };
+
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly setup: RequestsSetup,
+    private readonly handle: Handle,
+  ) {}
 
   /** Requests without their final answer. */
   get size(): number {
@@ -59,25 +91,25 @@ export class Requests {
   /**
    * Notes a request at its arrival, so that `cancel` and `credit` find it while it waits for its turn.
    *
+   * @param bytes its size on the wire.
    * @param isIdempotent whether it goes on without its connection.
    * @returns what answers it when its turn has come; settles when the answer was sent or its stream
    * has begun, never rejects. `undefined` if the request was refused.
    */
   accept(
     frame: RequestFrame<Payload>,
-    handle: Handle,
-    isIdempotent = false,
-  ): (() => Promise<void>) | undefined {
-    const { id, event, payload, credit } = frame;
+    bytes: number,
+    isIdempotent: boolean,
+  ): InboxTask | undefined {
+    const { id } = frame;
     if (this.#unanswered.has(id)) {
       const message = 'request.id: expected one that is not in use';
       this.#sendError(id, new RealtimeError(ErrorCode.DuplicateId, message));
       return undefined;
     }
-    const context = new RequestContext(id, event, payload?.value, isIdempotent);
-    const request: Unanswered = { context, firstCredit: credit };
+    const request = new Unanswered(frame, bytes, isIdempotent, this.#answer);
     this.#unanswered.set(id, request);
-    return () => this.#answer(request, handle);
+    return request;
   }
 
   /** Ends a request with `cancelled`. Its handler's signal aborts; whatever it still returns is dropped. */
@@ -88,7 +120,7 @@ export class Requests {
       return;
     }
     this.#fail(request, new RealtimeError(ErrorCode.Cancelled, 'cancelled by the client'));
-    request.context.cancel();
+    request.cancel();
   }
 
   /** The client takes that many more items of a request's stream. */
@@ -104,7 +136,7 @@ export class Requests {
     const requests = [...this.#unanswered.values()];
     this.#unanswered.clear();
     for (const request of requests) {
-      request.context.orphan();
+      request.orphan();
       request.stop?.();
     }
     this.#commons?.share.close();
@@ -117,22 +149,11 @@ export class Requests {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  async #answer(request: Unanswered, handle: Handle): Promise<void> {
-    if (!this.#isUnanswered(request)) return;
-    try {
-      const result = await handle(request.context);
-      if (result instanceof StreamSource) this.#stream(request, result);
-      else this.#respond(request, result);
-    } catch (error) {
-      this.#fail(request, error);
-    }
-  }
-
   #respond(request: Unanswered, value: unknown): void {
     const text = value instanceof EncodedReply ? value.text : Payload.of(value)?.text;
     if (!this.#finish(request)) return;
-    const { id } = request.context;
-    this.setup.outbox.send(
+    const { id } = request;
+    this.outbox.send(
       text === undefined ? { type: 'response', id } : { type: 'response', id, payload: { text } },
     );
   }
@@ -146,14 +167,14 @@ export class Requests {
       const message = `expected at most ${String(streams)} open streams`;
       throw new RealtimeError(ErrorCode.RateLimited, message);
     }
-    const { id } = request.context;
-    this.#commons ??= commonsOf(this.setup);
+    const { id } = request;
+    this.#commons ??= commonsOf(this.outbox, this.setup);
     const stream = new RequestStream(id, creditOf(request), this.#commons, {
       failed: (error) => {
         this.#fail(request, error);
       },
       completed: () => {
-        if (this.#finish(request)) this.setup.outbox.send({ type: 'complete', id });
+        if (this.#finish(request)) this.outbox.send({ type: 'complete', id });
       },
     });
     this.#streams += 1;
@@ -167,21 +188,21 @@ export class Requests {
   #fail(request: Unanswered, error: unknown): void {
     const known = error instanceof RealtimeError ? error : undefined;
     // Who was cancelled fails, by an AbortError most likely; nobody waits for that any more.
-    const isExpected = request.context.isCancelled;
+    const isExpected = request.isCancelled;
     if (known === undefined && !isExpected) this.setup.observer.failed('request handler', error);
     if (!this.#finish(request)) return;
     const told = known ?? new RealtimeError(ErrorCode.Internal, 'the handler failed');
-    this.#sendError(request.context.id, told);
+    this.#sendError(request.id, told);
   }
 
   #isUnanswered(request: Unanswered): boolean {
-    return this.#unanswered.get(request.context.id) === request;
+    return this.#unanswered.get(request.id) === request;
   }
 
   /** Takes the request off the list. False if it already had its final answer. */
   #finish(request: Unanswered): boolean {
     if (!this.#isUnanswered(request)) return false;
-    this.#unanswered.delete(request.context.id);
+    this.#unanswered.delete(request.id);
     request.stop?.();
     if (this.#unanswered.size === 0) this.#settleIdle();
     return true;
@@ -194,18 +215,18 @@ export class Requests {
   }
 
   #sendError(id: string, error: RealtimeError): void {
-    const { outbox, observer } = this.setup;
+    const { outbox, setup } = this;
     try {
       outbox.send(errorFrame(error, id));
     } catch (failure) {
       // Details that JSON cannot hold: the request has its answer all the same.
-      observer.failed('the details of an error', failure);
+      setup.observer.failed('the details of an error', failure);
       outbox.send(errorFrame(new RealtimeError(error.code, error.message), id));
     }
   }
 }
 
-function commonsOf({ outbox, clock, limits }: RequestsSetup): StreamCommons {
+function commonsOf(outbox: Outbox, { clock, limits }: RequestsSetup): StreamCommons {
   const share = new TurnShare(clock);
   return new StreamCommons(outbox, share, limits.streamBufferBytes, limits.outboxBytes);
 }

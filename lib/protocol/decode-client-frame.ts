@@ -5,10 +5,8 @@ import { MAX_DEPTH } from './limits.js';
 import { Payload } from './payload.js';
 import { badFrame, ProtocolError } from './protocol-error.js';
 import { parseJson } from './parse-json.js';
+import { hasFewBrackets, readPlainRequest } from './plain-request.js';
 import { scanObject, type ScanFailure } from './scan.js';
-
-/** `[` in UTF-16. */
-const OPEN_BRACKET = 91;
 
 const SCAN_MESSAGES: Record<ScanFailure, string> = {
   'not-an-object': 'expected a JSON object',
@@ -27,6 +25,10 @@ export function decodeClientFrame(
   input: string | Uint8Array,
 ): ClientFrame<Payload> | ProtocolError {
   if (typeof input !== 'string') return badFrame('expected a text message, got a binary one');
+  return readPlainRequest(input) ?? decodeText(input);
+}
+
+function decodeText(input: string): ClientFrame<Payload> | ProtocolError {
   const value = parseFlat(input);
   if (typeof value !== 'object') return badFrame(SCAN_MESSAGES[value]);
   const read = (name: string): unknown => value[name];
@@ -51,20 +53,6 @@ function parseFlat(text: string): Readonly<Record<string, unknown>> | ScanFailur
   if (isObject(value)) return value;
   const found = scanObject(text, MAX_DEPTH);
   return typeof found === 'string' ? found : 'malformed';
-}
-
-/** Whether a text has too few brackets to be nested too deeply, wherever they stand: most have. */
-function hasFewBrackets(text: string): boolean {
-  let brackets = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    // `[` and `{` differ in one bit.
-    if ((code & ~0x20) === OPEN_BRACKET) {
-      brackets += 1;
-      if (brackets > MAX_DEPTH) return false;
-    }
-  }
-  return true;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

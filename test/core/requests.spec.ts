@@ -30,6 +30,7 @@ class Bench {
   readonly observer = new RecordingObserver();
   readonly outbox: Outbox;
   readonly requests: Requests;
+  readonly #handles = new WeakMap<object, Handle>();
   overflows = 0;
 
   constructor(streams = 100, outboxBytes = 1_000, streamBufferBytes = 100_000) {
@@ -46,17 +47,33 @@ class Bench {
     this.link.frames();
     const { outbox, observer, clock } = this;
     const limits = { streams, outboxBytes, streamBufferBytes };
-    this.requests = new Requests({ outbox, observer, clock, limits });
+    this.requests = new Requests(outbox, { observer, clock, limits }, (context) => {
+      const handle = this.#handles.get(context);
+      if (handle === undefined) throw new Error('expected a request that was accepted');
+      return handle(context);
+    });
+  }
+
+  /** Accepts a request that is answered so when it is run. */
+  accept(
+    frame: RequestFrame<Payload>,
+    handle: Handle,
+    isIdempotent = false,
+  ): (() => Promise<void> | undefined) | undefined {
+    const task = this.requests.accept(frame, 0, isIdempotent);
+    if (task === undefined) return undefined;
+    this.#handles.set(task, handle);
+    return () => task.run();
   }
 
   /** Accepts a request and runs it at once. */
   start(id: string, handle: Handle): Promise<void> | undefined {
-    return this.requests.accept(request(id), handle)?.();
+    return this.accept(request(id), handle)?.();
   }
 
   /** Accepts a request of a stream whose client takes so many items, and runs it at once. */
   async stream(id: string, credit: number, source: StreamSource): Promise<void> {
-    await this.requests.accept(request(id, undefined, credit), () => Promise.resolve(source))?.();
+    await this.accept(request(id, undefined, credit), () => Promise.resolve(source))?.();
   }
 
   frames(): ServerFrame[] {
@@ -110,7 +127,7 @@ describe('requests', () => {
   it('hand the payload’s value to the handler', async () => {
     const bench = new Bench();
     const seen: unknown[] = [];
-    await bench.requests.accept(request('1', { a: [1] }), (context) => {
+    await bench.accept(request('1', { a: [1] }), (context) => {
       seen.push(context.payload);
       return Promise.resolve();
     })?.();
@@ -261,7 +278,7 @@ describe('cancelling', () => {
   it('keeps a request that waits for its turn from being handled', async () => {
     const bench = new Bench();
     let handled = 0;
-    const run = bench.requests.accept(request('1'), () => {
+    const run = bench.accept(request('1'), () => {
       handled += 1;
       return Promise.resolve();
     });
@@ -273,9 +290,9 @@ describe('cancelling', () => {
 
   it('does not mistake a new request for the cancelled one with the same id', async () => {
     const bench = new Bench();
-    const old = bench.requests.accept(request('1'), () => Promise.resolve('old'));
+    const old = bench.accept(request('1'), () => Promise.resolve('old'));
     bench.requests.cancel('1');
-    const fresh = bench.requests.accept(request('1'), () => Promise.resolve('fresh'));
+    const fresh = bench.accept(request('1'), () => Promise.resolve('fresh'));
     await old?.();
     await fresh?.();
     expect(bench.frames()).toMatchObject([{ code: 'cancelled' }, { payload: 'fresh' }]);
@@ -455,7 +472,7 @@ describe('streams with credit', () => {
     const bench = new Bench(100, 100_000);
     const counter = new Counter();
     const gate = deferred<StreamSource>();
-    const done = bench.requests.accept(request('1', undefined, 1), () => gate.promise)?.();
+    const done = bench.accept(request('1', undefined, 1), () => gate.promise)?.();
     bench.requests.credit('1', 2);
     gate.resolve(counter.source());
     await done;
@@ -722,8 +739,8 @@ describe('an idempotent request', () => {
       signals.set(context.id, context.signal);
       return new Promise(() => undefined);
     };
-    for (const id of ['1', '2']) void bench.requests.accept(request(id), handle, true)?.();
-    void bench.requests.accept(request('3'), handle)?.();
+    for (const id of ['1', '2']) void bench.accept(request(id), handle, true)?.();
+    void bench.accept(request('3'), handle)?.();
     bench.requests.cancel('2');
     bench.requests.close();
     expect([...signals].map(([id, { aborted }]) => [id, aborted])).toEqual([
@@ -829,7 +846,7 @@ describe('any interleaving', () => {
           id: string;
           gate: Deferred<unknown>;
           hand: HandSource;
-          run: (() => Promise<void>) | undefined;
+          run: (() => Promise<void> | undefined) | undefined;
           ran: boolean;
         }[] = [];
         let closed = false;
@@ -840,7 +857,7 @@ describe('any interleaving', () => {
             const gate = deferred<unknown>();
             gate.promise.catch(() => undefined);
             const id = String(all.length);
-            const run = bench.requests.accept(request(id), () => gate.promise);
+            const run = bench.accept(request(id), () => gate.promise);
             all.push({ id, gate, hand: new HandSource(), run, ran: false });
           } else if (one === undefined) {
             continue;

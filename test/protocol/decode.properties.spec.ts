@@ -47,6 +47,17 @@ function outcome(decoded: ProtocolError | { readonly type: string }): string {
   return decoded instanceof ProtocolError ? decoded.code : decoded.type;
 }
 
+/** Everything that can be seen of what was decoded. */
+function seen(decoded: object): unknown {
+  if (decoded instanceof ProtocolError) return { ...decoded, message: decoded.message };
+  return Object.fromEntries(
+    Object.entries(decoded).map(([name, value]: [string, unknown]) => [
+      name,
+      value instanceof Payload ? { text: value.text, value: value.value } : value,
+    ]),
+  );
+}
+
 describe('decoding', () => {
   it('gives a frame or an error for every text, and never throws', () => {
     fc.assert(
@@ -112,6 +123,35 @@ describe('decoding', () => {
         expect(values(decodeClientFrame(text))).toEqual(frame);
       }),
     );
+  });
+
+  it('reads a request written as the SDK writes it as it reads any other', () => {
+    const part = fc.oneof(
+      fc.string({ maxLength: 10 }),
+      fc.string({ unit: 'binary', maxLength: 10 }),
+      fc.constantFrom('"', '\\', '\\u0061', '","event":"', '","payload":', '\n', 'x'.repeat(65)),
+    );
+    const value = fc.oneof(
+      jsonText,
+      fc.constantFrom('1,"id":"2"', '{"a":1},"retry":true', ' 1', ''),
+    );
+    const plain = fc
+      .tuple(part, fc.string({ maxLength: 130 }), fc.option(value, { nil: undefined }))
+      .map(([id, event, payload]) => {
+        const end = payload === undefined ? '"}' : `","payload":${payload}}`;
+        return `{"type":"request","id":"${id}","event":"${event}${end}`;
+      });
+    let frames = 0;
+    fc.assert(
+      fc.property(fc.oneof(plain, mutated(plain)), (text) => {
+        // White space before it changes nothing but the way in which it is read.
+        const [decoded, expected] = [decodeClientFrame(text), decodeClientFrame(` ${text}`)];
+        expect(seen(decoded)).toEqual(seen(expected));
+        if (!(decoded instanceof ProtocolError)) frames += 1;
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(frames).toBeGreaterThan(1_000);
   });
 
   it('never says in an error what the peer sent, but for the id that the answer goes under', () => {

@@ -1,16 +1,14 @@
 import type { Position, RecoveryReason } from '../protocol/index.js';
+import type { HistoryReads } from './history-reads.js';
 import { sendStored, type LocalRoom, type Member, type Replay } from './local-room.js';
-import type { Broker, Clock, HistoryPage, Observer } from './ports/index.js';
+import type { Clock, HistoryPage, Observer } from './ports/index.js';
 import { whyNot } from './recovery.js';
 import { encodeMessageBytes } from './room-message.js';
 import type { EncodedMessage } from './tail.js';
 
-/** Most messages, and most bytes, that are read from history at once. */
-export const PAGE = { limit: 128, bytes: 131_072 };
-
 /** What a replay needs besides its member and room. */
 export interface CatchUpDependencies {
-  readonly broker: Pick<Broker, 'history'>;
+  readonly reads: HistoryReads;
   readonly observer: Observer;
   readonly clock: Clock;
 }
@@ -89,8 +87,7 @@ export class CatchUp implements Replay {
   async #readOn(): Promise<void> {
     await this.member.outbox.ready();
     if (this.goLive()) return;
-    const query = { direction: 'forwards', from: this.#cursor.offset, ...PAGE } as const;
-    await this.#send(await this.deps.broker.history(this.room.name, query));
+    await this.#send(await this.deps.reads.read(this.room, this.#cursor));
   }
 
   async #send(page: HistoryPage): Promise<void> {
@@ -136,7 +133,7 @@ export class CatchUp implements Replay {
   #end(): boolean {
     this.#isOver = true;
     // A gap that was told may have been more than the member's connection takes: then it has left.
-    if (this.room.replays.delete(this.member)) this.room.members.add(this.member);
+    if (this.room.replays.delete(this.member)) this.room.enter(this.member);
     this.room.forgetTail();
     return true;
   }

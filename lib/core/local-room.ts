@@ -1,6 +1,7 @@
 import { isGap, type Position, type RecoveryReason } from '../protocol/index.js';
 import type { Outbox } from './outbox.js';
 import type { DeliveredPublication, RealtimeUser, StoredPublication } from './ports/index.js';
+import { RoomFanOut } from './room-fan-out.js';
 import { encodeMessageBytes } from './room-message.js';
 import { Tail, type EncodedMessage } from './tail.js';
 import type { Turns } from './turns.js';
@@ -33,8 +34,7 @@ export interface Replay {
  * frame stands before.
  */
 export class LocalRoom {
-  /** Connections of this node that get every message as it comes. */
-  readonly members = new Set<Member>();
+  readonly #fanOut = new RoomFanOut<Member>();
   /** Connections of this node that are in the room and still read what they missed. */
   readonly replays = new Map<Member, Replay>();
   /** The latest messages, while anyone reads history. */
@@ -58,6 +58,11 @@ export class LocalRoom {
     });
   }
 
+  /** Connections of this node that get every message as it comes. */
+  get members(): ReadonlySet<Member> {
+    return this.#fanOut.members;
+  }
+
   /** Position of the last message this node has delivered; known once it is {@link ready}. */
   get position(): Position {
     if (this.#position === undefined) throw new Error('room: expected it to be ready');
@@ -69,13 +74,26 @@ export class LocalRoom {
     return this.joining === 0 && this.members.size === 0 && this.replays.size === 0;
   }
 
+  /** From now on a connection gets every message as it comes. */
+  enter(member: Member): void {
+    this.#fanOut.add(member);
+  }
+
+  /** A connection is in the room no longer, or begins anew. */
+  exit(member: Member): void {
+    this.#fanOut.delete(member);
+    this.replays.get(member)?.stop();
+    this.replays.delete(member);
+    this.forgetTail();
+  }
+
   /**
    * Gives a message to every member. Encoded once, however many they are. A volatile one goes to those
    * only who are live: the others could get it before messages that are older.
    */
   deliver(publication: DeliveredPublication): void {
     const { position } = publication;
-    if (position === undefined) this.#fanOut(publication);
+    if (position === undefined) this.#send(publication);
     else if (this.#advance(position)) this.#deliverNext(publication as StoredPublication);
   }
 
@@ -102,7 +120,7 @@ export class LocalRoom {
   }
 
   #deliverNext(publication: StoredPublication): void {
-    const bytes = this.#fanOut(publication);
+    const bytes = this.#send(publication);
     if (this.joining > 0 || this.replays.size > 0) {
       this.tail.push({ publication, bytes: bytes ?? encodeMessageBytes(this.name, publication) });
       for (const replay of this.replays.values()) replay.moved();
@@ -130,16 +148,24 @@ export class LocalRoom {
     for (const member of this.members) this.tellGap(member, reason);
   }
 
-  #fanOut(publication: DeliveredPublication): Uint8Array | undefined {
+  #send(publication: DeliveredPublication): Uint8Array | undefined {
     if (this.members.size === 0) return undefined;
     const message = encodeMessageBytes(this.name, publication);
     const { except } = publication;
-    const bytes = message.byteLength;
-    for (const member of this.members) {
-      if (except?.includes(member.id) === true) skip(member, this.name, publication);
-      else member.outbox.sendEncoded(message, bytes);
-    }
+    if (except === undefined || except.length === 0) this.#fanOut.send(message);
+    else this.#sendToOthers(except, publication, message);
     return message;
+  }
+
+  #sendToOthers(
+    except: readonly string[],
+    publication: DeliveredPublication,
+    message: Uint8Array,
+  ): void {
+    for (const member of this.members) {
+      if (except.includes(member.id)) skip(member, this.name, publication);
+      else member.outbox.sendEncoded(message, message.byteLength);
+    }
   }
 }
 

@@ -6,6 +6,7 @@ import {
 } from '../protocol/index.js';
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
+import { BUNDLE_BYTES, type MessageBundle } from './message-bundle.js';
 import type { Transport } from './ports/index.js';
 
 /**
@@ -55,6 +56,16 @@ export class Outbox {
   sendEncoded(message: string | Uint8Array, bytes: number): void {
     if (this.#held === undefined) this.#transmit(message, bytes);
     else this.#hold(message, bytes);
+  }
+
+  /**
+   * Sends a bundle. Returns false if its messages have to be sent one by one: while anything waits that
+   * the bundle could become too much beside, or waits to be sent after `connected`.
+   */
+  take(bundle: MessageBundle): boolean {
+    if (this.#closed || this.#held !== undefined) return false;
+    const { bufferedBytes } = this.transport;
+    return bufferedBytes + BUNDLE_BYTES <= this.limitBytes && this.transport.take(bundle);
   }
 
   /** Whether a message of this size can be sent without closing the connection. */

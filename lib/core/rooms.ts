@@ -1,5 +1,6 @@
 import type { Position } from '../protocol/index.js';
 import { CatchUp, type CatchUpDependencies } from './catch-up.js';
+import { HistoryReads } from './history-reads.js';
 import { LocalRoom, type Member } from './local-room.js';
 import type { Broker, DeliveredPublication, HistoryPage } from './ports/index.js';
 
@@ -16,7 +17,7 @@ export interface RoomEntry {
 }
 
 /** What rooms need. */
-export interface RoomsDependencies extends CatchUpDependencies {
+export interface RoomsDependencies extends Omit<CatchUpDependencies, 'reads'> {
   readonly broker: Pick<Broker, 'history' | 'subscribe' | 'unsubscribe'>;
 }
 
@@ -25,9 +26,16 @@ export interface RoomsDependencies extends CatchUpDependencies {
  * last one unsubscribes it; nothing is kept for a room nobody is in.
  */
 export class Rooms {
+  /** What missed messages are read by. */
+  readonly reads: HistoryReads;
+  readonly #replaying: CatchUpDependencies;
   readonly #rooms = new Map<string, LocalRoom>();
 
-  constructor(private readonly deps: RoomsDependencies) {}
+  constructor(private readonly deps: RoomsDependencies) {
+    const { broker, observer, clock } = deps;
+    this.reads = new HistoryReads(broker);
+    this.#replaying = { reads: this.reads, observer, clock };
+  }
 
   /** Rooms with members on this node. */
   get size(): number {
@@ -71,7 +79,7 @@ export class Rooms {
     const room = connection.rooms.get(name);
     if (room === undefined) return false;
     connection.rooms.delete(name);
-    remove(connection, room);
+    room.exit(connection);
     this.#releaseIfUnused(room);
     return true;
   }
@@ -98,9 +106,9 @@ export class Rooms {
     const from = entry.from ?? room.position;
     // What `admit` sends may be what ends a connection that reads too slowly.
     if (!entry.admit() || !isLive(connection)) return false;
-    remove(connection, room);
+    room.exit(connection);
     connection.rooms.set(room.name, room);
-    const replay = new CatchUp(this.deps, room, connection, from);
+    const replay = new CatchUp(this.#replaying, room, connection, from);
     room.replays.set(connection, replay);
     if (!replay.goLive()) void replay.run(entry.page);
     return true;
@@ -123,11 +131,4 @@ export class Rooms {
 
 function isLive(connection: Member): boolean {
   return connection.isLive;
-}
-
-function remove(connection: Member, room: LocalRoom): void {
-  room.members.delete(connection);
-  room.replays.get(connection)?.stop();
-  room.replays.delete(connection);
-  room.forgetTail();
 }

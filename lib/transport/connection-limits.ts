@@ -1,4 +1,4 @@
-import type { Clock } from '../core/index.js';
+import { RateBucket, type Clock } from '../core/index.js';
 import type { HttpRefusal } from './http-refusal.js';
 
 /** How many may come, and from where. Each bound is on by default. */
@@ -20,6 +20,15 @@ export interface AdmissionLimits {
   readonly pendingUpgrades: number;
   /** Open connections of this node. Default 100 000. */
   readonly connections: number;
+  /**
+   * Upgrades a second that this node admits on average, from all addresses together. Integer, at least
+   * 0. Default 1 000: at half a millisecond each they take half a core, and the rest is for those who
+   * are there. 0: no bound. The surplus gets 503 before anything of it was parsed. Stops the clients of
+   * a node that died from taking its neighbours with them, and from asking for as many verifications.
+   */
+  readonly upgradesPerSecond: number;
+  /** Upgrades that it admits at once after a rest. Integer, at least 1. Default 2 000. Without effect if {@link upgradesPerSecond} is 0. */
+  readonly upgradeBurst: number;
 }
 
 /** What applies where nothing else is said. */
@@ -29,7 +38,20 @@ export const DEFAULT_ADMISSION_LIMITS: AdmissionLimits = {
   connectionsPerIp: 1_000,
   pendingUpgrades: 1_000,
   connections: 100_000,
+  upgradesPerSecond: 1_000,
+  upgradeBurst: 2_000,
 };
+
+/**
+ * Seconds over which programs that obey `Retry-After` are spread when more come at once than are
+ * admitted: told the same, they would all come back at once again.
+ */
+const RETRY_SPREAD_SECONDS = 10;
+
+/** What it costs an address when one of its connections is closed with 4429. */
+const ATTEMPTS_PER_OFFENCE = 25;
+/** Nobody is kept out for longer, as others may share the address. */
+const LONGEST_PENALTY_SECONDS = 10;
 
 /** Addresses whose attempts are remembered. Beyond, those that have been quiet longest are forgotten. */
 const MAX_ADDRESSES = 100_000;
@@ -47,13 +69,19 @@ interface AddressState {
  */
 export class ConnectionLimits {
   readonly #addresses = new Map<string, AddressState>();
+  /** Upgrades from all addresses; absent: no bound. */
+  readonly #upgrades: RateBucket | undefined;
+  #surplus = 0;
   #open = 0;
   #pending = 0;
 
   constructor(
     private readonly clock: Clock,
     private readonly limits: AdmissionLimits,
-  ) {}
+  ) {
+    const { upgradesPerSecond: limit, upgradeBurst: burst } = limits;
+    if (limit > 0) this.#upgrades = new RateBucket({ limit, perMs: 1_000, burst });
+  }
 
   /** Connections that are open or being decided. */
   get open(): number {
@@ -78,22 +106,36 @@ export class ConnectionLimits {
     state.tokens -= 1;
     if (state.open >= connectionsPerIp) return tooMany(5, 'too many connections of this address');
     if (this.#open >= connections || this.#pending >= pendingUpgrades) {
-      return {
-        status: 503,
-        code: 'unavailable',
-        message: 'the server is full',
-        retryAfterSeconds: 5,
-      };
+      return unavailable(5, 'the server is full');
     }
+    const now = this.clock.now();
+    if ((this.#upgrades?.waitMs(now, 1) ?? 0) > 0) return this.#refuseSurplus();
+    this.#upgrades?.take(now, 1);
     state.open += 1;
     this.#open += 1;
     this.#pending += 1;
     return undefined;
   }
 
+  /** One after the other, each of them is told another time. */
+  #refuseSurplus(): HttpRefusal {
+    this.#surplus = (this.#surplus % RETRY_SPREAD_SECONDS) + 1;
+    return unavailable(this.#surplus, 'too many connect at once');
+  }
+
   /** The upgrade was decided, either way. */
   settled(): void {
     this.#pending -= 1;
+  }
+
+  /**
+   * A connection of the address was closed because it asked for too much: that counts as so many
+   * attempts. Who comes back at once instead of waiting is refused with 429 before long.
+   */
+  penalise(ip: string): void {
+    const state = this.#state(ip);
+    const least = -LONGEST_PENALTY_SECONDS * this.limits.attemptsPerSecond;
+    state.tokens = Math.max(least, state.tokens - ATTEMPTS_PER_OFFENCE);
   }
 
   /** The place is free again. */
@@ -132,4 +174,8 @@ export class ConnectionLimits {
 
 function tooMany(retryAfterSeconds: number, message: string): HttpRefusal {
   return { status: 429, code: 'rate-limited', message, retryAfterSeconds };
+}
+
+function unavailable(retryAfterSeconds: number, message: string): HttpRefusal {
+  return { status: 503, code: 'unavailable', message, retryAfterSeconds };
 }

@@ -1,4 +1,5 @@
-import { frameOf, joinFrames, type Outgoing } from './text-frame.js';
+import { MessageBundle } from '../core/index.js';
+import { frameOf, joinFrames, wireOf, type Outgoing } from './text-frame.js';
 
 /** A link that has something to write. */
 export interface Gathering {
@@ -23,6 +24,8 @@ export class TurnWriter {
   /** What was joined last. */
   #parts: readonly Outgoing[] = [];
   #joined: Buffer | undefined;
+  /** What was taken in this turn. */
+  #bundles: MessageBundle[] = [];
 
   constructor(private readonly atEndOfTurn: AtEndOfTurn = setImmediate) {}
 
@@ -32,6 +35,11 @@ export class TurnWriter {
     this.atEndOfTurn(() => {
       this.#flush();
     });
+  }
+
+  /** A link has taken a bundle. */
+  taken(bundle: MessageBundle): void {
+    if (this.#bundles.at(-1) !== bundle) this.#bundles.push(bundle);
   }
 
   /** The frame of a message: the same for each link that it is sent to one after the other. */
@@ -44,8 +52,9 @@ export class TurnWriter {
   }
 
   /** One buffer with all of these frames: the same for each link that has the same. */
-  join(parts: Outgoing | readonly Outgoing[], bytes: number): Buffer {
+  join(parts: Outgoing | readonly Outgoing[], bytes: number): Uint8Array {
     if (typeof parts === 'string') return joinFrames([parts], bytes);
+    if (parts instanceof MessageBundle) return wireOf(parts);
     if (Buffer.isBuffer(parts)) return parts;
     if (this.#joined !== undefined && haveSame(parts, this.#parts)) return this.#joined;
     const joined = joinFrames(parts, bytes);
@@ -56,11 +65,15 @@ export class TurnWriter {
 
   #flush(): void {
     const links = this.#links;
+    const bundles = this.#bundles;
     this.#links = [];
+    // What is taken while this goes on belongs to the next turn.
+    this.#bundles = [];
     for (const link of links) link.flush();
     // Kept any longer, they would only keep memory.
     this.#payload = this.#frame = this.#joined = undefined;
     this.#parts = [];
+    for (const bundle of bundles) bundle.release();
   }
 }
 

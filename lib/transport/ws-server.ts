@@ -59,6 +59,10 @@ export class WsServer {
   /** Every WebSocket that has not ended, those that were upgraded only to be told why not included. */
   readonly #links = new Map<LinkedWebSocket, Duplex>();
   readonly #keeper: LinkKeeper = {
+    offended: (webSocket) => {
+      const ip = this.#addressOf(webSocket);
+      if (ip !== undefined) this.#limits.penalise(ip);
+    },
     ended: (webSocket) => {
       this.#ended(webSocket);
     },
@@ -163,6 +167,11 @@ export class WsServer {
     this.#links.delete(webSocket);
     if (this.#links.size > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #addressOf(webSocket: LinkedWebSocket): string | undefined {
+    const socket = this.#links.get(webSocket);
+    return socket && this.#addresses.get(socket);
   }
 
   #leave(socket: Duplex): void {

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 
 import { WebSocket, type RawData } from 'ws';
 
-import type { Clock, Transport, TransportListener } from '../core/index.js';
+import type { Clock, MessageBundle, Transport, TransportListener } from '../core/index.js';
 import { CloseCode } from '../protocol/index.js';
 import { cutCloseReason } from './close-reason.js';
 import type { Heartbeat, Watched } from './heartbeat.js';
@@ -27,6 +27,8 @@ const MAX_CONTROL_FRAMES_PER_SECOND = 50;
 
 /** Who keeps a list of WebSockets. */
 export interface LinkKeeper {
+  /** It is being closed because its peer asked for too much. */
+  offended(socket: LinkedWebSocket): void;
   /** It has ended. */
   ended(socket: LinkedWebSocket): void;
 }
@@ -38,6 +40,11 @@ export interface LinkKeeper {
 export class LinkedWebSocket extends WebSocket {
   keeper: LinkKeeper | undefined;
   link: WsTransport | undefined;
+
+  override close(code?: number, reason?: string): void {
+    if (code === CloseCode.TooManyRequests) this.keeper?.offended(this);
+    super.close(code, reason);
+  }
 
   override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
     switch (event) {
@@ -73,6 +80,8 @@ export class WsTransport implements Transport, Watched, Gathering {
   /** What was sent and not written yet; one message, most of the time. */
   #gathered: Outgoing | Outgoing[] | undefined;
   #gatheredBytes = 0;
+  /** The last of what was gathered, if that may still become more. Not counted in the bytes. */
+  #open: MessageBundle | undefined;
   /** Whether the operating system had not taken everything when we wrote last. */
   #isWaiting = false;
   /** Whether something waited when a `send` returned, and `drained` was not called since. */
@@ -95,7 +104,8 @@ export class WsTransport implements Transport, Watched, Gathering {
 
   get bufferedBytes(): number {
     // The stream is not asked where it has nothing: one look less at a cold object a delivery.
-    return this.#gatheredBytes + (this.#isWaiting ? this.stream.writableLength : 0);
+    const waiting = this.#isWaiting ? this.stream.writableLength : 0;
+    return this.#gatheredBytes + (this.#open?.bytes ?? 0) + waiting;
   }
 
   /**
@@ -111,21 +121,30 @@ export class WsTransport implements Transport, Watched, Gathering {
 
   send(message: string | Uint8Array): void {
     if (this.#isOver) return;
+    this.#closeBundle();
     const frame = typeof message === 'string' ? message : this.writer.frame(message);
-    const gathered = this.#gathered;
-    if (gathered === undefined) {
-      this.#gathered = frame;
-      this.writer.add(this);
-    } else if (Array.isArray(gathered)) gathered.push(frame);
-    else this.#gathered = [gathered, frame];
+    this.#gather(frame);
     this.#gatheredBytes += wireBytes(frame);
     if (this.#gatheredBytes >= GATHER_BYTES) this.flush();
     if (this.bufferedBytes > 0) this.#owesDrained = true;
   }
 
+  take(bundle: MessageBundle): boolean {
+    if (this.#isOver) return false;
+    this.#closeBundle();
+    if (this.#gatheredBytes >= GATHER_BYTES) this.flush();
+    if (this.#isWaiting) return false;
+    this.#gather(bundle);
+    this.#open = bundle;
+    this.#owesDrained = true;
+    this.writer.taken(bundle);
+    return true;
+  }
+
   flush(): void {
     const gathered = this.#gathered;
     if (gathered === undefined) return;
+    this.#closeBundle();
     const joined = this.writer.join(gathered, this.#gatheredBytes);
     this.#forget();
     // The peer may have said goodbye since; nothing may follow our answer to that.
@@ -207,8 +226,26 @@ export class WsTransport implements Transport, Watched, Gathering {
     this.#tellClosed(code, reason);
   }
 
+  #gather(part: Outgoing): void {
+    const gathered = this.#gathered;
+    if (gathered === undefined) {
+      this.#gathered = part;
+      this.writer.add(this);
+    } else if (Array.isArray(gathered)) gathered.push(part);
+    else this.#gathered = [gathered, part];
+  }
+
+  /** What is added to it from now on would come too early. */
+  #closeBundle(): void {
+    if (this.#open === undefined) return;
+    this.#open.close();
+    this.#gatheredBytes += wireBytes(this.#open);
+    this.#open = undefined;
+  }
+
   #forget(): void {
     this.#gathered = undefined;
+    this.#open = undefined;
     this.#gatheredBytes = 0;
   }
 

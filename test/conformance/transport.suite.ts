@@ -1,7 +1,7 @@
 /** The contract of `Transport` and its listener (lib/core/ports), to be run over every implementation. */
 import { expect } from '@jest/globals';
 
-import type { Transport } from '../../lib/core/index.js';
+import { MessageBundle, type Transport } from '../../lib/core/index.js';
 import type { ListenerLog } from '../support/wire-server.js';
 import { turns, until } from '../support/turns.js';
 import { check, type Check } from './suite.js';
@@ -50,6 +50,14 @@ function fill(transport: Transport): number {
     sent += 1;
   }
   return sent;
+}
+
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function bundleOf(text: string): MessageBundle {
+  const bundle = new MessageBundle();
+  bundle.add(bytesOf(text));
+  return bundle;
 }
 
 export const transportChecks: readonly Check<TransportWorld>[] = [
@@ -282,4 +290,84 @@ export const transportChecks: readonly Check<TransportWorld>[] = [
       expect(log.messages).toEqual(['first', 'second', 'third']);
     },
   ),
+
+  check(
+    'T10',
+    'sends what a bundle gets until something is sent behind it, each in its place',
+    async (world) => {
+      const { transport, peer } = await world.connect();
+      const bundle = bundleOf('one');
+      transport.send('before');
+      const taken = transport.take(bundle);
+      bundle.add(bytesOf('two'));
+      transport.send('behind');
+      // Added now it would stand before what was sent earlier.
+      expect(bundle.add(bytesOf('late'))).toBe(!taken);
+      const expected = taken ? ['before', 'one', 'two', 'behind'] : ['before', 'behind'];
+      await until(() => peer.texts.length >= expected.length);
+      await turns(3);
+      expect(peer.texts).toEqual(expected);
+    },
+  ),
+
+  check('T10', 'takes one bundle for many links, and many for one', async (world) => {
+    const [first, second] = [await world.connect(), await world.connect()];
+    const [one, two] = [bundleOf('one'), bundleOf('two')];
+    const texts = [first, second].map(({ transport }, index) => {
+      const order = index === 0 ? [one, two] : [two, one];
+      return order.filter((bundle) => transport.take(bundle));
+    });
+    // Both are closed: each has something behind it on one of the links.
+    expect([one, two].map((bundle) => bundle.add(bytesOf('late')))).toEqual(
+      texts[0]?.length === 0 ? [true, true] : [false, false],
+    );
+    const [here, there] =
+      texts[0]?.length === 0
+        ? [[], []]
+        : [
+            ['one', 'two'],
+            ['two', 'one'],
+          ];
+    await until(() => second.peer.texts.length >= there.length);
+    await until(() => first.peer.texts.length >= here.length);
+    expect([first.peer.texts, second.peer.texts]).toEqual([here, there]);
+  }),
+
+  check('T10', 'lets the peer see what a bundle held before a close', async (world) => {
+    const { transport, peer, log } = await world.connect();
+    const taken = transport.take(bundleOf('one'));
+    transport.close(4000, 'done');
+    await until(() => log.ends.length === 1);
+    expect(peer.texts).toEqual(taken ? ['one'] : []);
+  }),
+
+  check('T10', 'takes none where it sends nothing any more', async (world) => {
+    const closed = await world.connect();
+    closed.transport.close(4000, 'done');
+    const terminated = await world.connect();
+    terminated.transport.terminate();
+    expect([closed, terminated].map(({ transport }) => transport.take(bundleOf('x')))).toEqual([
+      false,
+      false,
+    ]);
+  }),
+
+  check('T10', 'takes none while its peer is behind', async (world) => {
+    const { transport, peer } = await world.connect();
+    peer.stopReading();
+    fill(transport);
+    await turns(2);
+    expect(transport.take(bundleOf('x'))).toBe(false);
+  }),
+
+  check('T6, T7', 'counts what a bundle holds, and says when it is taken', async (world) => {
+    const { transport, log } = await world.connect();
+    const bundle = bundleOf('x'.repeat(1_000));
+    const taken = transport.take(bundle);
+    bundle.add(bytesOf('y'.repeat(1_000)));
+    expect(transport.bufferedBytes >= 2_000).toBe(taken);
+    await until(() => !taken || log.count('drained') > 0);
+    expect(transport.bufferedBytes).toBe(0);
+    expect(log.count('drained')).toBe(taken ? 1 : 0);
+  }),
 ];

@@ -18,7 +18,7 @@ async function roomAt(position: Position): Promise<LocalRoom> {
 
 function memberOf(room: LocalRoom, id = 'ada'): FakeMember {
   const member = new FakeMember(id);
-  room.members.add(member);
+  room.enter(member);
   return member;
 }
 

@@ -1,5 +1,5 @@
 import type { WebSocketLike } from '../../lib/client/index.js';
-import type { Transport, TransportListener } from '../../lib/core/index.js';
+import type { MessageBundle, Transport, TransportListener } from '../../lib/core/index.js';
 import { Lane, type Scheduling } from './scheduling.js';
 
 type Handler<E> = ((event: E) => void) | null;
@@ -38,6 +38,8 @@ export class Link implements WebSocketLike {
   #isClosing = false;
   #isPaused = false;
   #buffered = 0;
+  /** What was taken and may become more. */
+  #bundle: MessageBundle | undefined;
 
   constructor(
     private readonly scheduling: Scheduling,
@@ -87,16 +89,25 @@ export class Link implements WebSocketLike {
 
   /** The server's end: apart, because both ends have a `send` and a `close`. */
   #transport(): Transport {
-    const bufferedBytes = (): number => this.#buffered;
+    const bufferedBytes = (): number => this.#buffered + (this.#bundle?.bytes ?? 0);
     return {
       send: (message) => {
         if (this.#isClosing) return;
-        const text = typeof message === 'string' ? message : decoder.decode(message);
-        this.#buffered += text.length;
-        this.#down.push(text);
+        this.#writeBundle();
+        this.#send(message);
+      },
+      take: (bundle) => {
+        if (this.#isClosing) return false;
+        this.#writeBundle();
+        this.#bundle = bundle;
+        this.scheduling.later(`${this.name} writes`, () => {
+          if (this.#bundle === bundle) this.#writeBundle();
+        });
+        return true;
       },
       close: (code, reason) => {
         if (this.#isClosing) return;
+        this.#writeBundle();
         this.#isClosing = true;
         this.#down.push({ code, reason });
       },
@@ -114,6 +125,19 @@ export class Link implements WebSocketLike {
         return bufferedBytes();
       },
     };
+  }
+
+  #writeBundle(): void {
+    const bundle = this.#bundle;
+    this.#bundle = undefined;
+    bundle?.close();
+    for (const message of bundle?.messages ?? []) this.#send(message);
+  }
+
+  #send(message: string | Uint8Array): void {
+    const text = typeof message === 'string' ? message : decoder.decode(message);
+    this.#buffered += text.length;
+    this.#down.push(text);
   }
 
   #arriveAtServer(item: Travelling): void {

@@ -63,6 +63,11 @@ export class MemoryLink implements Transport, Watched {
     this.#flush();
   }
 
+  /** What a peer of this kind has read is there at once: nothing is put together for it. */
+  take(): boolean {
+    return false;
+  }
+
   close(code: number, reason: string): void {
     if (this.#ended || this.#closing !== undefined) return;
     this.closes.push({ code, reason });

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 
+import { MessageBundle } from '../../lib/core/index.js';
 import { frameOf, joinFrames, wireBytes } from '../../lib/transport/text-frame.js';
 import { TurnWriter, type Gathering } from '../../lib/transport/turn-writer.js';
 
 /** The texts of unmasked frames that lie one behind the other. */
-function read(bytes: Buffer): string[] {
+function read(given: Uint8Array): string[] {
+  const bytes = Buffer.from(given);
   const texts: string[] = [];
   let at = 0;
   while (at < bytes.length) {
@@ -22,6 +24,12 @@ function read(bytes: Buffer): string[] {
 }
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+function bundleOf(...texts: string[]): MessageBundle {
+  const bundle = new MessageBundle();
+  for (const text of texts) bundle.add(bytesOf(text));
+  return bundle;
+}
 
 /** A writer whose turns end by hand. */
 function makeWriter() {
@@ -119,5 +127,29 @@ describe('a turn', () => {
     endTurn();
     expect(writer.frame(message)).not.toBe(frame);
     expect(writer.join([frame, frame], 2 * frame.length)).not.toBe(joined);
+  });
+
+  it('makes the frames of a bundle once, and forgets them with its turn', () => {
+    const { writer, endTurn } = makeWriter();
+    const [bundle, later] = [bundleOf('one', 'two'), bundleOf('three')];
+    const written: Uint8Array[] = [];
+    const link: Gathering = {
+      flush: () => {
+        written.push(writer.join(bundle, 0));
+        // Taken in this turn, written in the next one.
+        writer.taken(later);
+      },
+    };
+    writer.taken(bundle);
+    writer.add(link);
+    writer.add(link);
+    endTurn();
+    expect(written.map(read)).toEqual([
+      ['one', 'two'],
+      ['one', 'two'],
+    ]);
+    expect(written[0]).toBe(written[1]);
+    expect(bundle.messages).toEqual([]);
+    expect(read(writer.join(later, 0))).toEqual(['three']);
   });
 });

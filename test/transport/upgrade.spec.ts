@@ -336,6 +336,82 @@ describe('the first bytes of a peer', () => {
   });
 });
 
+describe('a storm of upgrades', () => {
+  const closeOf = (server: WireServer, index: number): void => {
+    server.links[index]?.transport.close(4429, 'too much');
+  };
+
+  it('T-01 admits a burst from all addresses and a rate, and refuses the surplus cheaply', async () => {
+    let asked = 0;
+    const gate: UpgradeGate = {
+      // Each from an address of its own.
+      addressOf: (request) => String(request.socket.remotePort),
+      decide: (request, ip) => {
+        asked += 1;
+        return OPEN_GATE.decide(request, ip);
+      },
+    };
+    const server = await start({ gate, limits: { upgradesPerSecond: 2, upgradeBurst: 3 } });
+    const statuses = [];
+    for (let n = 0; n < 5; n += 1) statuses.push((await server.connect()).status);
+    expect([statuses, asked]).toEqual([[101, 101, 101, 503, 503], 3]);
+    (server.clock as ManualClock).advance(500);
+    expect((await server.connect()).status).toBe(101);
+    expect((await server.connect()).status).toBe(503);
+  });
+
+  it('T-01 tells the refused different times to come back', async () => {
+    const server = await start({ limits: { upgradesPerSecond: 1, upgradeBurst: 1 } });
+    await server.connect();
+    const told = [];
+    for (let n = 0; n < 12; n += 1) {
+      const raw = await server.connect();
+      await raw.ended;
+      expect(JSON.parse(raw.body)).toMatchObject({ code: 'unavailable' });
+      told.push(Number(raw.headers.get('retry-after')));
+    }
+    expect(told).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 2]);
+  });
+
+  it('T-01 has no bound where it is switched off', async () => {
+    const server = await start({ limits: { upgradesPerSecond: 0, upgradeBurst: 1 } });
+    for (let n = 0; n < 5; n += 1) expect((await server.connect()).status).toBe(101);
+  });
+
+  it('T-05 an address that does not wait takes nothing from the others', async () => {
+    const gate: UpgradeGate = { ...OPEN_GATE, addressOf: ({ url }) => url ?? '' };
+    const limits = { attemptBurst: 2, attemptsPerSecond: 1, upgradesPerSecond: 1, upgradeBurst: 3 };
+    const server = await start({ gate, limits });
+    const statuses = [];
+    for (let n = 0; n < 6; n += 1) {
+      statuses.push((await server.connect({ path: '/realtime?mallory' })).status);
+    }
+    statuses.push((await server.connect({ path: '/realtime?ada' })).status);
+    expect(statuses).toEqual([101, 101, 429, 429, 429, 429, 101]);
+  });
+
+  it('T-05 an address whose connections are closed with 4429 is kept out, for no longer than 10 s', async () => {
+    const gate: UpgradeGate = { ...OPEN_GATE, addressOf: ({ url }) => url ?? '' };
+    const server = await start({ gate, limits: { attemptBurst: 20, attemptsPerSecond: 10 } });
+    for (let n = 0; n < 10; n += 1) await server.connect({ path: '/realtime?mallory' });
+    await until(() => server.links.length === 10);
+    for (let n = 0; n < 10; n += 1) closeOf(server, n);
+    const raw = await server.connect({ path: '/realtime?mallory' });
+    expect([raw.status, raw.headers.get('retry-after')]).toEqual([429, '11']);
+    expect((await server.connect({ path: '/realtime?ada' })).status).toBe(101);
+    (server.clock as ManualClock).advance(10_100);
+    expect((await server.connect({ path: '/realtime?mallory' })).status).toBe(101);
+  });
+
+  it('T-05 other ends cost an address nothing', async () => {
+    const server = await start({ limits: { attemptBurst: 3, attemptsPerSecond: 1 } });
+    await server.connect();
+    await until(() => server.links.length === 1);
+    server.links[0]?.transport.close(1001, 'going away');
+    expect((await server.connect()).status).toBe(101);
+  });
+});
+
 describe('closing the server', () => {
   it('waits for links that are being closed', async () => {
     const server = await start();

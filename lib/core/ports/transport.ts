@@ -1,3 +1,4 @@
+import type { MessageBundle } from '../message-bundle.js';
 import type { Authentication } from './authentication.js';
 
 /**
@@ -15,10 +16,17 @@ import type { Authentication } from './authentication.js';
  * T8 `silent` is called when nothing, not even an answer to a ping, came from the peer for the
  *    heartbeat's timeout; time in which the link was paused does not count.
  * T9 the first message of the peer reaches the listener even if it came together with the handshake.
+ * T10 the messages of a bundle that was taken are sent as by `send`, each in the place where it was added:
+ *    what is sent behind the bundle closes it.
  */
 export interface Transport {
   /** Sends one text message, given as a string or as the UTF-8 bytes of one. */
   send(message: string | Uint8Array): void;
+  /**
+   * Sends what is in a bundle, and what is added to it until it is closed. Returns false, and does
+   * nothing, where that cannot be done: the messages are to be sent one by one.
+   */
+  take(bundle: MessageBundle): boolean;
   /** Ends the link politely. `reason` is cut to 123 bytes on a code point. */
   close(code: number, reason: string): void;
   /** Ends the link at once; the peer sees 1006. */

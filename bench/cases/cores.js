@@ -12,7 +12,7 @@ const PROCESSES = [1, 2];
 const METRICS = ['cpu', 'loadCpu', 'rate', 'p50', 'p99'];
 /** Milliseconds of a case and of the first warming up, and subscribers of the room. */
 const SIZES = {
-  full: { stageMs: 2_000, warmUpMs: 3_000, subscribers: 1_000 },
+  full: { stageMs: 1_500, warmUpMs: 3_000, subscribers: 1_000 },
   quick: { stageMs: 1_000, warmUpMs: 2_000, subscribers: 1_000 },
   smallest: { stageMs: 60, warmUpMs: 60, subscribers: 40 },
 };

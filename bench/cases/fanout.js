@@ -10,7 +10,7 @@ import { microseconds } from '../servers/payload.js';
 
 /** Milliseconds of a stage, subscribers, the other numbers of them, and whether many rooms are tried. */
 const SIZES = {
-  full: { stageMs: 1_500, subscribers: 1_000, others: [100, 5_000], hasRooms: true },
+  full: { stageMs: 1_100, subscribers: 1_000, others: [100, 5_000], hasRooms: true },
   quick: { stageMs: 700, subscribers: 1_000, others: [100, 5_000], hasRooms: true },
   smallest: { stageMs: 60, subscribers: 40, others: [], hasRooms: false },
 };
@@ -111,13 +111,16 @@ export class Hall {
     );
   }
 
-  /** Bursts of so many messages for about so long, each after the one before has arrived. */
-  async bursts(count, ms) {
+  /**
+   * Bursts of so many messages for about so long, each after the one before has arrived. `options` go to
+   * the server's `burst`.
+   */
+  async bursts(count, ms, options = {}) {
     const deliveries = this.#deliveries(count);
     const endAt = microseconds() + ms * 1_000;
     while (microseconds() < endAt) {
       this.#expected += deliveries;
-      this.server.tell('burst', { rooms: this.rooms, count });
+      this.server.tell('burst', { rooms: this.rooms, count, ...options });
       await this.#arrived();
     }
   }

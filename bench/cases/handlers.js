@@ -7,7 +7,7 @@ import { askFor, connected } from './requests.js';
 /** Enough that system calls, which all handlers share, weigh little. */
 const IN_FLIGHT = 16;
 /** Milliseconds of a handler. */
-const SIZES = { full: { stageMs: 1_500 }, quick: { stageMs: 600 }, smallest: { stageMs: 60 } };
+const SIZES = { full: { stageMs: 1_100 }, quick: { stageMs: 600 }, smallest: { stageMs: 60 } };
 const METRICS = ['cpu', 'loadCpu', 'rate', 'p50', 'p99'];
 
 export const handlers = {

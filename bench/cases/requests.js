@@ -5,7 +5,7 @@ import { samplesOf, Window } from '../load/window.js';
 
 const CONNECTIONS = 100;
 /** Milliseconds of a case. */
-const SIZES = { full: { stageMs: 1_800 }, quick: { stageMs: 700 }, smallest: { stageMs: 60 } };
+const SIZES = { full: { stageMs: 1_500 }, quick: { stageMs: 700 }, smallest: { stageMs: 60 } };
 const METRICS = ['cpu', 'loadCpu', 'rate', 'p50', 'p99'];
 /** Milliseconds of warming up, with any number in flight: until the compiler has come to rest. */
 const WARM_UP_MS = 1_000;

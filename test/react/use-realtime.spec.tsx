@@ -74,8 +74,10 @@ describe('useRealtime', () => {
     await stage.play(world, <Show use={() => void seen.push(useRealtime())} />);
     await stage.do(() => world.accept());
     expect(new Set(seen.map(({ state }) => state))).toEqual(new Set(['connecting', 'connected']));
-    expect(new Set(seen.map(({ send }) => send)).size).toBe(1);
-    expect(new Set(seen.map(({ disconnect }) => disconnect)).size).toBe(1);
+    // React 18 throws the first of StrictMode's two renders away, with all that it made.
+    const kept = seen.slice(1);
+    expect(new Set(kept.map(({ send }) => send)).size).toBe(1);
+    expect(new Set(kept.map(({ disconnect }) => disconnect)).size).toBe(1);
   });
 
   it('neither listens nor renders any more when its component is gone', async () => {

@@ -139,7 +139,8 @@ describe('useRequest', () => {
     await call();
     await answer(world, 0, 1);
     expect(seen.at(-1)?.status).toBe('success');
-    expect(new Set(seen.map((view) => view.call)).size).toBe(1);
+    // React 18 throws the first of StrictMode's two renders away, with all that it made.
+    expect(new Set(seen.slice(1).map((view) => view.call)).size).toBe(1);
   });
 
   it('shows that the client was closed', async () => {

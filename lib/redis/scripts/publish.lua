@@ -13,7 +13,8 @@
 -- ARGV[5] number of the batch, rising; ARGV[6] ms it is remembered
 -- ARGV[7] ms operations are remembered; ARGV[8] how many of one client
 -- ARGV[9] most messages, ARGV[10] ms, ARGV[11] most bytes that are held
--- ARGV[12..] items: bytes it counts, or -1 if volatile; its text; its client's place in KEYS, or 0;
+-- ARGV[12] 1 if these three count only in a room that has no bounds of its own yet
+-- ARGV[13..] items: bytes it counts, or -1 if volatile; its text; its client's place in KEYS, or 0;
 --   and with a client: name of the operation, name of the message
 -- Returns the epoch, then for each item: its offset, 0 if volatile, or the receipt of the publish that
 --   it repeats: epoch, offset and name with UNIT between; an empty epoch if that was volatile.
@@ -57,41 +58,48 @@ local epoch = is_repeated and sent_epoch or room.epoch
 local before = is_repeated and tonumber(sent_first) or room.top
 local top = before
 
+local came = string.format('-%.0f', now)
+
 local function append(text, bytes)
   top = top + 1
   if is_repeated then return end
-  local id = string.format('%.0f-%.0f', top, now)
-  local entry = { KEYS[2], id, 'b', string.format('%.0f', room.bytes), 'm', text }
-  local reply = redis.pcall('XADD', unpack(entry))
+  local id = string.format('%.0f', top) .. came
+  local held = string.format('%.0f', room.bytes)
+  local reply = redis.pcall('XADD', KEYS[2], id, 'b', held, 'm', text)
   if type(reply) == 'table' and reply.err then
     -- Somebody else has written to it: what it held is nothing that could be given out.
     local is_foreign = string.find(reply.err, 'equal or smaller', 1, true)
       or string.find(reply.err, 'WRONGTYPE', 1, true)
     if is_foreign then redis.call('DEL', KEYS[2]) end
     -- Any other error ends the script here, before anything was written.
-    redis.call('XADD', unpack(entry))
+    redis.call('XADD', KEYS[2], id, 'b', held, 'm', text)
   end
   room.bytes = room.bytes + bytes
 end
 
 local results = { epoch }
 local live = { epoch .. UNIT .. string.format('%.0f', before) }
-local at = 12
+-- In parts: each string that is made of a text is one more copy of it.
+local function add_live(mark, text)
+  live[#live + 1] = '\30' .. mark
+  live[#live + 1] = text
+end
+local at = 13
 while ARGV[at] do
   local bytes, text, place = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
   local key, id, name = KEYS[place], ARGV[at + 3], ARGV[at + 4]
   at = at + (key and 5 or 3)
   local receipt = key and find_operation(key, id)
-  local own = (bytes < 0 and UNIT .. '0' or epoch .. UNIT .. string.format('%.0f', top + 1)) .. UNIT .. (name or '')
+  local own = key and (bytes < 0 and UNIT .. '0' or epoch .. UNIT .. string.format('%.0f', top + 1)) .. UNIT .. name
   if receipt and not (is_repeated and receipt == own) then
     results[#results + 1] = receipt
   else
     if bytes < 0 then
-      live[#live + 1] = '-' .. text
+      add_live('-', text)
       results[#results + 1] = 0
     else
       append(text, bytes)
-      live[#live + 1] = '+' .. text
+      add_live('+', text)
       results[#results + 1] = top
     end
     if key and not is_repeated then keep_operation(key, id, own) end
@@ -108,12 +116,19 @@ redis.call('SET', KEYS[3], ARGV[5] .. ' ' .. epoch .. ' ' .. string.format('%.0f
 if is_repeated then return results end
 
 if top > room.top then
-  room.top, room.ttl = top, tonumber(ARGV[10])
-  redis.call('HSET', KEYS[1], 'offset', string.format('%.0f', top), 'bytes', string.format('%.0f', room.bytes), 'ttl', ARGV[10])
-  if trim(KEYS[2], room, tonumber(ARGV[9]), tonumber(ARGV[11])) <= top then
-    redis.call('PEXPIRE', KEYS[2], ARGV[10])
+  local size, ttl, bytes = ARGV[9], ARGV[10], ARGV[11]
+  if ARGV[12] == '1' then
+    local bounds = redis.call('HGET', KEYS[1], 'bounds') or ''
+    local own_size, own_bytes = string.match(bounds, '^(%d+) (%d+)$')
+    -- Its own ttl stands in its meta anyway, for whoever reads.
+    if own_size then size, ttl, bytes = own_size, string.format('%.0f', room.ttl), own_bytes end
+  end
+  room.top, room.ttl = top, tonumber(ttl)
+  redis.call('HSET', KEYS[1], 'offset', string.format('%.0f', top), 'bytes', string.format('%.0f', room.bytes), 'ttl', ttl, 'bounds', size .. ' ' .. bytes)
+  if trim(KEYS[2], room, tonumber(size), tonumber(bytes)) <= top then
+    redis.call('PEXPIRE', KEYS[2], ttl)
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
-if #live > 1 then redis.call(ARGV[2], ARGV[1], table.concat(live, '\30')) end
+if #live > 1 then redis.call(ARGV[2], ARGV[1], table.concat(live)) end
 return results

@@ -4,12 +4,14 @@ import { parseArgs } from 'node:util';
 import { CASES } from './cases/index.js';
 
 /** Every server; each benchmark has those of them that it says something about. */
-const { servers: SERVERS } = CASES.get('fanout');
+const SERVERS = [...new Set([...CASES.values()].flatMap(({ servers }) => servers))];
+/** Benchmarks that run unless others are named. */
+const USUAL = [...CASES].filter(([, { isApart }]) => isApart !== true).map(([name]) => name);
 
 /** What `--help` prints. */
 export const USAGE = `npm run bench -- [${[...CASES.keys()].join('|')} …] [options]
 
-Without a name: all of them. "report" measures nothing and renders the figures of --out again.
+Without a name: ${USUAL.join(', ')}. "report" measures nothing and renders the figures of --out again.
 
   --quick        one run, shorter, fewer connections: to see a trend, not to publish
   --runs N       runs of each benchmark, interleaved over the servers (default 3, quick 1)
@@ -58,7 +60,7 @@ export function readOptions(commandLine) {
   if (unknown !== undefined) throw new Error(`--only: no server "${unknown}"\n\n${USAGE}`);
   const { json, help, out, dist } = values;
   return {
-    benches: names.length > 0 ? names : [...CASES.keys()],
+    benches: names.length > 0 ? names : USUAL,
     ...{ isReport, writeDocs: values['write-docs'], runs, only, size, json, help, out, dist },
   };
 }

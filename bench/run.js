@@ -6,6 +6,7 @@
  * Progress goes to standard error, figures to standard output.
  */
 import { CASES } from './cases/index.js';
+import { deploy } from './deploy/run.js';
 import { endJobs, runJob } from './load/job.js';
 import { CAN_PIN } from './load/pinning.js';
 import { readOptions, USAGE } from './options.js';
@@ -17,6 +18,9 @@ import { writePage } from './report/page.js';
 import { jsonLines, markdown, readResults, writeResults } from './report/results.js';
 import { targetsTable } from './report/targets.js';
 import { missingUWebSockets, uwebsocketsVersion } from './servers/uwebsockets-package.js';
+
+// Several nodes and no competitor: it has a program of its own.
+if (process.argv[2] === 'deploy') process.exit(await deploy(process.argv.slice(3)));
 
 const options = readOptions(process.argv.slice(2));
 const startedAt = Date.now();

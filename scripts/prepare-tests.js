@@ -1,6 +1,6 @@
 /**
  * Sets up what the tests need on a machine with only Node and npm: the built package, the built
- * samples, a Chromium, and Redis with its sentinel. Run by `npm test` before Jest.
+ * samples, a Chromium, Redis with its sentinel, and haproxy. Run by `npm test` before Jest.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -20,6 +20,11 @@ const NO_BROWSER =
 
 const NO_REDIS =
   'no redis-server found: install it with redis-sentinel and redis-cli (Debian: apt-get install redis-server redis-sentinel)';
+
+const NO_PROXY = 'no haproxy found: install it (Debian: apt-get install haproxy) or set HAPROXY';
+
+/** Where it may be: Debian has it where `PATH` does not lead everybody. */
+const PROXIES = [process.env.HAPROXY ?? 'haproxy', '/usr/sbin/haproxy'];
 
 function step(title, run) {
   const start = Date.now();
@@ -53,6 +58,10 @@ function findRedis() {
   return commands.every((name) => spawnSync(name, ['--version']).status === 0);
 }
 
+function findProxy() {
+  return PROXIES.find((path) => spawnSync(path, ['-v']).status === 0);
+}
+
 function install(packages, otherwise) {
   const prefix = asRoot();
   if (prefix === undefined || !existsSync('/usr/bin/apt-get')) fail(otherwise);
@@ -67,10 +76,12 @@ function install(packages, otherwise) {
 }
 
 step('building the package', () => npx('nest', 'build'));
-for (const sample of ['01-chat', '03-cores']) {
+for (const sample of ['01-chat', '02-cluster', '03-cores']) {
   step(`building the sample ${sample}`, () => npx('tsc', '-p', `sample/${sample}`));
 }
 if (findBrowser() === undefined) install(['chromium'], NO_BROWSER);
 console.log(`prepare: browser ${findBrowser() ?? fail(NO_BROWSER)}`);
 if (!findRedis()) install(['redis-server', 'redis-sentinel'], NO_REDIS);
 if (!findRedis()) fail(NO_REDIS);
+if (findProxy() === undefined) install(['haproxy'], NO_PROXY);
+if (findProxy() === undefined) fail(NO_PROXY);

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { Connection } from './connection.js';
 import { DIALECTS } from './dialects.js';
 import { Latencies } from './latencies.js';
@@ -52,6 +54,14 @@ export class Crowd {
       }
     };
     await Promise.all(Array.from({ length: HANDSHAKES }, work));
+  }
+
+  /** Somebody leaves, and somebody comes, into these rooms. */
+  async replace(index, rooms) {
+    this.connections[index].cut();
+    const visitor = this.#visitors[index];
+    this.#visitors[index] = { ...visitor, rooms, clientKey: randomUUID() };
+    await this.#open(index, this.#isProbe(index));
   }
 
   /** Cuts all connections at once. */

@@ -69,4 +69,7 @@ export const DIALECTS = new Map([
   ['uwebsockets', json],
   ['socketio', socketio],
   ['platform-socketio', socketio],
+  ['redis-adapter', socketio],
+  ['sharded-adapter', socketio],
+  ['streams-adapter', socketio],
 ]);

@@ -21,7 +21,8 @@ const running = new Set();
  */
 export async function runJob(job, packageFolder) {
   // Several processes of a server want all cores; pinned beside them the load would be in their way.
-  const { execPath, execArgv } = job.processes === undefined ? pinned(CORE, []) : process;
+  const isAlone = job.processes === undefined && job.nodes === undefined;
+  const { execPath, execArgv } = isAlone ? pinned(CORE, []) : process;
   const stdio = ['ignore', 'ignore', 'inherit', 'ipc'];
   const env = { ...process.env, BENCH_PACKAGE: packageFolder };
   const child = fork(PROCESS, [], { stdio, env, execPath, execArgv });

@@ -8,7 +8,7 @@ import { ServerProcess } from './server-process.js';
 process.once('message', async (job) => {
   let server;
   try {
-    server = await ServerProcess.start(job.server, job.processes);
+    server = await ServerProcess.start(job.server, { processes: job.processes, nodes: job.nodes });
     process.on('disconnect', () => void leave(server));
     const samples = await CASES.get(job.bench).measure(server, job);
     await answer({ samples });

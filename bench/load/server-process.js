@@ -5,6 +5,7 @@ import { pinned } from './pinning.js';
 
 const HOST = fileURLToPath(new URL('../servers/host.js', import.meta.url));
 const CORES = fileURLToPath(new URL('../servers/cores.js', import.meta.url));
+const CLUSTER = fileURLToPath(new URL('../servers/cluster.js', import.meta.url));
 /** The server's core; the load has the other one. */
 const CORE = 0;
 
@@ -17,25 +18,31 @@ export class ServerProcess {
   #isAlone;
 
   /**
-   * Starts a server and resolves when it listens; `port` is where.
+   * Starts a server and resolves when it listens; `port` is where, of several nodes `ports` are.
    *
    * @param {string} name
-   * @param {number} [processes] how many, behind one port and not pinned. Absent: one, alone and pinned.
+   * @param {object} [several] Absent: one process, alone and pinned.
+   * @param {number} [several.processes] so many behind one port, not pinned.
+   * @param {number} [several.nodes] so many on ports of their own, not pinned.
    */
-  static async start(name, processes) {
-    const server = new ServerProcess(name, processes);
+  static async start(name, several) {
+    const server = new ServerProcess(name, several);
     await server.#ready();
     return server;
   }
 
-  constructor(name, processes) {
+  constructor(name, { processes, nodes } = {}) {
     const stdio = ['ignore', 'ignore', 'inherit', 'ipc'];
     const env = { ...process.env, NODE_ENV: 'production' };
-    this.#isAlone = processes === undefined;
+    this.#isAlone = processes === undefined && nodes === undefined;
     if (this.#isAlone) {
       const { execPath, execArgv } = pinned(CORE, ['--expose-gc']);
       this.#child = fork(HOST, [name], { stdio, env, execPath, execArgv });
-    } else this.#child = fork(CORES, [String(processes)], { stdio, env, execArgv: [] });
+    } else {
+      const [script, ...args] =
+        nodes === undefined ? [CORES, String(processes)] : [CLUSTER, name, String(nodes)];
+      this.#child = fork(script, args, { stdio, env, execArgv: [] });
+    }
     this.#ended = new Promise((resolve) => this.#child.once('exit', resolve));
     this.#child.on('message', (message) => this.#answered(message));
     this.#child.once('exit', (code) => this.#failAll(new Error(`server ended with ${code}`)));
@@ -71,6 +78,7 @@ export class ServerProcess {
   #answered({ id, result, error, ready, failed }) {
     if (ready !== undefined) {
       this.port = ready.port;
+      this.ports = ready.ports ?? [ready.port];
       this.#take('ready')?.resolve();
     } else if (failed !== undefined) this.#take('ready')?.reject(new Error(failed));
     else if (id === undefined) this.#failAll(new Error(error));

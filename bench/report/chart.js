@@ -9,6 +9,7 @@ const SHOWN = new Map([
   ['storm', 'seconds'],
   ['handlers', 'cpu'],
   ['cores', 'rate'],
+  ['cluster', 'cpu'],
 ]);
 /** Benchmarks of one server: their cases stand beside each other in one panel. */
 const IN_ONE_PANEL = new Set(['handlers', 'cores']);

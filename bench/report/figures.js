@@ -3,13 +3,19 @@
 /** The server whose ratios are printed. */
 const SUBJECT = 'ours';
 /** Metrics for which a ratio means something. */
-const COMPARED = new Set(['cpu', 'rate', 'p50', 'p99', 'bytes', 'handshakeCpu', 'seconds']);
+const COMPARED = new Set([
+  ...['cpu', 'rate', 'p50', 'p99', 'bytes', 'handshakeCpu', 'seconds'],
+  ...['redisCpu', 'commands', 'bytesIn'],
+]);
 
 /** Cases whose cost is compared with that of another case of the same server. */
 const SCALED = new Map([
   ['single-to-5000', 'single-to-100'],
   ['bursts-of-10-to-5000', 'bursts-of-10-to-100'],
 ]);
+
+/** Cases that only we have, and the others' that they are compared with. */
+const COMPARED_WITH = new Map([['bursts-of-100-with-ids', 'bursts-of-100']]);
 
 /**
  * Figures of a benchmark.
@@ -41,7 +47,8 @@ function relationOf(sample, other) {
     const isScaled = SCALED.get(sample.case) === other.case && sample.metric === 'cpu';
     return isScaled ? { ratio_to_case: other.case } : undefined;
   }
-  const isPeer = sample.server === SUBJECT && sample.case === other.case;
+  const theirs = COMPARED_WITH.get(sample.case) ?? sample.case;
+  const isPeer = sample.server === SUBJECT && theirs === other.case;
   return isPeer ? { ratio_to: other.server } : undefined;
 }
 

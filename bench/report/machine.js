@@ -9,6 +9,9 @@ const PEERS = [
   '@nestjs/core',
   '@nestjs/platform-ws',
   '@nestjs/platform-socket.io',
+  '@socket.io/redis-adapter',
+  '@socket.io/redis-streams-adapter',
+  'ioredis',
 ];
 const GIB = 2 ** 30;
 

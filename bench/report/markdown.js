@@ -1,7 +1,7 @@
 import { byCase, METRICS, NAMES, shown } from './metrics.js';
 
 /** Metrics whose ratio stands in the table; of the others only the JSON lines tell it. */
-const WITH_RATIO = new Set(['cpu', 'bytes', 'handshakeCpu', 'seconds']);
+const WITH_RATIO = new Set(['cpu', 'bytes', 'handshakeCpu', 'seconds', 'redisCpu']);
 
 /** A Markdown table of a benchmark: a line for each case and server, a column for each metric. */
 export function benchTable(figures) {

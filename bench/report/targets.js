@@ -74,6 +74,31 @@ const RATIOS = [
     ...{ bench: 'idle', case: 'in-one-room', metric: 'handshakeCpu', title: 'CPU of a connect' },
     most: { socketio: 1, 'platform-socketio': 0.75 },
   },
+  {
+    ...{ bench: 'cluster', case: 'bursts-of-100', metric: 'cpu' },
+    title: 'CPU of two nodes a delivery, bursts of 100',
+    most: { 'redis-adapter': 0.06 },
+  },
+  {
+    ...{ bench: 'cluster', case: 'bursts-of-100', metric: 'redisCpu' },
+    title: 'CPU of Redis a message, bursts of 100',
+    most: { 'streams-adapter': 0.6 },
+  },
+  {
+    ...{ bench: 'cluster', case: 'bursts-of-100-with-ids', metric: 'cpu' },
+    title: 'the same, each message with an id to take effect once by',
+    most: { 'redis-adapter': 0.06 },
+  },
+  {
+    ...{ bench: 'cluster', case: 'bursts-of-100-with-ids', metric: 'redisCpu' },
+    title: 'the same, each message with an id to take effect once by',
+    most: { 'streams-adapter': 0.6 },
+  },
+  {
+    ...{ bench: 'cluster', case: 'steady-3000', metric: 'p99' },
+    title: 'p99 at 3,000 messages a second, from node to node',
+    most: { 'redis-adapter': 1.2 },
+  },
 ];
 
 /** The others: figures of ours alone. */
@@ -86,11 +111,24 @@ const OWN = [
     most: 1.5,
   },
   {
+    title: 'bytes of a subscription',
+    is: ({ metric, server, ratio_to: peer }) =>
+      server === 'ours' && metric === 'roomBytes' && peer === undefined,
+    unit: 'B',
+    most: 600,
+  },
+  {
     title: 'all connections authenticated and resumed',
     is: ({ bench, metric, server, ratio_to: peer }) =>
       bench === 'storm' && server === 'ours' && metric === 'allMissedSeconds' && peer === undefined,
     unit: 's',
     most: 10,
+  },
+  {
+    title: 'messages that a node gets from Redis for nobody',
+    is: ({ metric }) => metric === 'wasted',
+    unit: 'of all',
+    most: 0.01,
   },
 ];
 

@@ -8,7 +8,10 @@ import { Session } from 'node:inspector/promises';
 
 import { microseconds, payloadNow } from './payload.js';
 
-const SERVERS = ['ours', 'ws', 'platform-ws', 'socketio', 'platform-socketio', 'uwebsockets'];
+const SERVERS = [
+  ...['ours', 'ws', 'platform-ws', 'socketio', 'platform-socketio', 'uwebsockets'],
+  ...['redis-adapter', 'sharded-adapter', 'streams-adapter'],
+];
 const [, , name] = process.argv;
 if (!SERVERS.includes(name)) throw new Error(`unknown server ${name}`);
 
@@ -19,7 +22,8 @@ const commands = new Map([
   ['usage', usage],
   ['memory', memory],
   ['connections', () => server.connections()],
-  ['burst', ({ rooms, count }) => burst(rooms, count)],
+  ['traffic', () => server.traffic],
+  ['burst', ({ rooms, count, isNamed }) => burst(rooms, count, isNamed)],
   ['pace', pace],
   ['profile', profile],
 ]);
@@ -55,11 +59,12 @@ async function memory() {
   return process.memoryUsage().rss;
 }
 
-/** Publishes in one turn, into the rooms in turn. */
-function burst(rooms, count) {
+/** Publishes in one turn, into the rooms in turn; each under an id of its publisher's, if it is to be named. */
+function burst(rooms, count, isNamed = false) {
   for (let index = 0; index < count; index += 1) {
     sequence += 1;
-    server.publish(rooms[index % rooms.length], payloadNow(sequence));
+    const id = isNamed ? String(sequence) : undefined;
+    server.publish(rooms[index % rooms.length], payloadNow(sequence), id);
   }
 }
 

@@ -6,10 +6,10 @@ import { Server } from 'socket.io';
 import { listen } from './listen.js';
 import { verifyToken } from './token.js';
 
-/** Starts the server. */
-export async function start() {
+/** Starts the server. @param {Function} [adapter] carries rooms to other nodes. Absent: there are none. */
+export async function start(adapter) {
   const http = createServer();
-  const server = new Server(http, { transports: ['websocket'] });
+  const server = new Server(http, { transports: ['websocket'], adapter });
   server.use(async (socket, next) => {
     try {
       socket.data.user = await verifyToken(socket.handshake.auth.token);

@@ -3,7 +3,7 @@ import type { Publication } from '../core/index.js';
 /**
  * How messages stand in Redis. Neither separator can be in a JSON text, so nothing has to be escaped:
  *
- *     item  = ["id","event",timestamp,except?] [UNIT payload]
+ *     item  = ["id","event",timestamp,except?,latest?] [UNIT payload]
  *     frame = epoch UNIT offset-before *(RECORD ("+" / "-") item)
  *
  * A frame is what is published on a room's channel: the messages of one batch, `+` with a position, each
@@ -36,10 +36,12 @@ export function isPlain(payload: string | undefined): boolean {
 }
 
 /** A message as it is held. */
-export function encodeItem({ id, event, timestamp, except, payload }: Publication): string {
-  const head = JSON.stringify(
-    except === undefined ? [id, event, timestamp] : [id, event, timestamp, except],
-  );
+export function encodeItem(publication: Publication): string {
+  const { id, event, timestamp, except, latest, payload } = publication;
+  const parts: unknown[] = [id, event, timestamp];
+  if (except !== undefined || latest !== undefined) parts.push(except ?? []);
+  if (latest !== undefined) parts.push(latest);
+  const head = JSON.stringify(parts);
   return payload === undefined ? head : head + UNIT + payload;
 }
 
@@ -52,13 +54,14 @@ export function decodeItem(text: string): Publication {
   const end = text.indexOf(UNIT);
   const head: unknown = JSON.parse(end < 0 ? text : text.slice(0, end));
   if (!isHead(head)) throw new SyntaxError('redis: expected the head of a message');
-  const [id, event, timestamp, except] = head;
+  const [id, event, timestamp, except, latest] = head;
   return {
     id,
     event,
     timestamp,
     ...(end < 0 ? {} : { payload: text.slice(end + 1) }),
     ...(except === undefined ? {} : { except }),
+    ...(latest === undefined ? {} : { latest }),
   };
 }
 
@@ -89,16 +92,17 @@ export function decodeReceipt(text: string): { id: string; epoch: string; offset
   return { id: name.join(UNIT), epoch, offset: Number(offset) };
 }
 
-type Head = [id: string, event: string, timestamp: number, except?: string[]];
+type Head = [id: string, event: string, timestamp: number, except?: string[], latest?: string];
 
 function isHead(value: unknown): value is Head {
   if (!Array.isArray(value)) return false;
-  const [id, event, timestamp, except] = value as unknown[];
+  const [id, event, timestamp, except, latest] = value as unknown[];
   return (
     typeof id === 'string' &&
     typeof event === 'string' &&
     typeof timestamp === 'number' &&
     (except === undefined ||
-      (Array.isArray(except) && except.every((it) => typeof it === 'string')))
+      (Array.isArray(except) && except.every((it) => typeof it === 'string'))) &&
+    (latest === undefined || typeof latest === 'string')
   );
 }

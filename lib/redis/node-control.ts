@@ -2,13 +2,12 @@ import type {
   BrokerListener,
   Clock,
   ControlCommand,
-  HistoryPolicy,
   NodeAnswer,
   NodeQuestion,
   Observer,
-  Publication,
   Random,
 } from '../core/index.js';
+import { ControlWriter, REVOCATIONS } from './control-writer.js';
 import { NodeQuestions } from './node-questions.js';
 import { NodeRegistry } from './node-registry.js';
 import { unavailable } from './redis-errors.js';
@@ -34,12 +33,6 @@ export interface NodeControlSetup {
   readonly publisher: RedisPublisher;
 }
 
-/** Commands a node that was away for a moment still gets. What is older would come as a surprise. */
-const COMMANDS: HistoryPolicy = { size: 1_000, ttlMs: 60_000, bytes: 4_194_304 };
-
-/** Revocations a node still gets, however long it was away; one that starts gets all of them. */
-const REVOCATIONS: HistoryPolicy = { size: 10_000, ttlMs: 86_400_000, bytes: 4_194_304 };
-
 /** Messages, and bytes, that are read at once. */
 const PAGE = { limit: 128, bytes: 262_144 };
 
@@ -48,6 +41,7 @@ const PAGE = { limit: 128, bytes: 262_144 };
  * revocations, of which none may be missed, one for the rest. And questions to every node.
  */
 export class NodeControl {
+  readonly #writer: ControlWriter;
   readonly #registry: NodeRegistry;
   readonly #commands: CheckedFeed;
   readonly #revocations: CheckedFeed;
@@ -57,6 +51,7 @@ export class NodeControl {
 
   constructor(private readonly setup: NodeControlSetup) {
     const { clock, keys, observer } = setup;
+    this.#writer = new ControlWriter(setup);
     this.#registry = new NodeRegistry(setup);
     this.#remembered = new RevocationMemory(clock, REVOCATIONS);
     this.#commands = this.#feed(keys.control('commands'), {
@@ -100,11 +95,7 @@ export class NodeControl {
 
   /** Has every node do something. */
   async command(command: ControlCommand): Promise<void> {
-    const isRevocation = command.kind === 'revoke';
-    const { keys } = isRevocation ? this.#revocations : this.#commands;
-    const publication = this.#publication(JSON.stringify(command));
-    const history = isRevocation ? REVOCATIONS : COMMANDS;
-    await this.setup.publisher.publish(keys, publication, { history });
+    await this.#writer.command(command);
   }
 
   /** Asks every node. */
@@ -145,11 +136,6 @@ export class NodeControl {
     } catch (error) {
       this.setup.observer.failed('command to every node', error);
     }
-  }
-
-  #publication(payload: string): Publication {
-    const { clock, random } = this.setup;
-    return { id: random.id(), event: 'command', timestamp: clock.now(), payload };
   }
 
   /**

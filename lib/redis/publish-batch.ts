@@ -40,6 +40,8 @@ export class PublishBatch {
   #bytes = 0;
   /** Whether it was handed to the connection: then an end without an answer says nothing. */
   isSent = false;
+  /** Whether everybody was told how it ended. */
+  isOver = false;
   /** Stops what waits for it to take too long. */
   cancelDeadline: () => void = () => undefined;
 
@@ -103,6 +105,7 @@ export class PublishBatch {
   /** Passes on what the script says. */
   settle(reply: unknown, durability: Durability): void {
     this.cancelDeadline();
+    this.isOver = true;
     const [epoch, ...results] = reply as [string, ...(number | string)[]];
     for (const [index, { publication, resolve }] of this.#items.entries()) {
       const result = results[index] ?? 0;
@@ -119,6 +122,7 @@ export class PublishBatch {
   /** Tells everybody that it came to nothing, or that nobody knows. */
   fail(error: Error): void {
     this.cancelDeadline();
+    this.isOver = true;
     for (const { reject } of this.#items) reject(error);
   }
 }

@@ -14,6 +14,7 @@ import type {
   Random,
 } from '../core/index.js';
 import type { Position } from '../protocol/index.js';
+import { MissedFeeds } from './missed-feeds.js';
 import { NodeControl } from './node-control.js';
 import { unavailable } from './redis-errors.js';
 import type { RedisKeys, StreamKeys } from './redis-keys.js';
@@ -85,6 +86,7 @@ export class RedisBroker implements Broker {
   readonly #store: RoomStore;
   readonly #publisher: RedisPublisher;
   readonly #check: TopCheck;
+  readonly #missed: MissedFeeds;
   readonly #control: NodeControl;
   readonly #lingerMs: number;
   #listener: BrokerListener | undefined;
@@ -95,7 +97,9 @@ export class RedisBroker implements Broker {
     const { windowMs = 120_000, perClient = 1_000 } = options.operations ?? {};
     const node = random.id();
     this.#lingerMs = options.lingerMs ?? 5_000;
-    this.#store = new RoomStore({ link, clock, random, timeoutMs, metaTtlMs });
+    const store = new RoomStore({ link, clock, random, timeoutMs, metaTtlMs });
+    this.#store = store;
+    this.#missed = new MissedFeeds({ top: (room) => store.top(room), observer });
     this.#publisher = new RedisPublisher({
       ...{ link, keys, clock, random, node, timeoutMs, metaTtlMs },
       operations: { windowMs, perClient },
@@ -104,7 +108,7 @@ export class RedisBroker implements Broker {
     });
     this.#control = new NodeControl({
       ...{ link, keys, clock, random, observer, node, timeoutMs },
-      store: this.#store,
+      store,
       publisher: this.#publisher,
       leaseMs: options.leaseMs ?? 10_000,
     });
@@ -187,6 +191,7 @@ export class RedisBroker implements Broker {
     if (this.#listener === undefined) return;
     this.#listener = undefined;
     this.#check.close();
+    this.#missed.close();
     this.#publisher.close();
     for (const [room, subscription] of this.#subscriptions) this.#release(room, subscription);
     await this.#control.close();
@@ -216,7 +221,21 @@ export class RedisBroker implements Broker {
       observer: this.setup.observer,
     });
     const { link, clock } = this.setup;
-    const ready = link.subscribe(keys.channel, feed).then(() => feed.open());
+    const listener = {
+      message: (text: string) => {
+        feed.message(text);
+      },
+      missed: () => {
+        // One that is being opened may have read its position before.
+        void ready.then(
+          () => {
+            this.#missed.add(subscription);
+          },
+          () => undefined,
+        );
+      },
+    };
+    const ready = link.subscribe(keys.channel, listener).then(() => feed.open());
     const cancelLinger = (): void => undefined;
     const touchedAt = clock.now();
     const subscription: Subscription = {

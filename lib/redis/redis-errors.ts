@@ -21,7 +21,11 @@ export function whyRejected(error: unknown): RealtimeError {
   if (error instanceof Error && error.name === 'ReplyError') {
     return unavailable(`expected the command to be carried out, got ${codeOf(error)}`, error);
   }
-  return unknownOutcome('expected an answer, but the connection ended', error);
+  // What a cluster refuses (`CLUSTERDOWN`, `TRYAGAIN`) ioredis tries again, so often; one of those times
+  // may have been the end of a connection.
+  const wasSentAgain = error instanceof Error && error.message.startsWith('Too many Cluster');
+  const got = wasSentAgain ? 'the cluster goes on refusing' : 'the connection ended';
+  return unknownOutcome(`expected an answer, but ${got}`, error);
 }
 
 /** The first word of a reply: the rest may quote keys. */

@@ -30,7 +30,7 @@ function encodeCharacter(character: string): string {
 
 /** Keys and channel of one room, or of one of the streams that nodes talk to each other by. */
 export interface StreamKeys {
-  /** Hash: epoch, offset, bytes, ttl, generation. */
+  /** Hash: epoch, offset, bytes, ttl, bounds (most messages and bytes), generation. */
   readonly meta: string;
   /** Stream: the messages that are held, with the offset as the first half of their ids. */
   readonly stream: string;
@@ -64,6 +64,11 @@ export class RedisKeys {
   /** String: the last batch of publishes that a node has put into a room. */
   sent({ stream }: StreamKeys, node: string): string {
     return `${stream}:sent:${node}`;
+  }
+
+  /** String: how far the limits of one key are used. */
+  rate(key: string): string {
+    return `${this.prefix}:rate:${hashTag(key)}`;
   }
 
   /** Sorted set: nodes that live, by the time their leases are over. */

@@ -1,14 +1,10 @@
 import { withDeadline, type Clock, type Observer, type Random } from '../core/index.js';
 import type { ChannelListener, RedisChannels } from './redis-channels.js';
-import { isCluster, type RedisCommands } from './redis-commands.js';
+import { RedisCommandLink } from './redis-command-link.js';
+import { isCluster } from './redis-commands.js';
 import { unavailable } from './redis-errors.js';
 import type { RedisKeys } from './redis-keys.js';
-import {
-  connectCommands,
-  connectShardSubscriber,
-  connectSubscriber,
-  type RedisSource,
-} from './redis-source.js';
+import { connectShardSubscriber, connectSubscriber, type RedisSource } from './redis-source.js';
 import { ShardedChannels } from './sharded-channels.js';
 import { SingleChannels } from './single-channels.js';
 
@@ -38,29 +34,13 @@ export interface RedisLinkSetup extends RedisLinkOptions {
  * A node's connections to Redis: one for commands, one that listens (with sharded channels one for each
  * master). Shared by whatever uses Redis.
  */
-export class RedisLink implements RedisChannels {
-  /** Sends commands. Those that cannot be sent wait, without bound: callers have deadlines. */
-  readonly commands: RedisCommands;
+export class RedisLink extends RedisCommandLink implements RedisChannels {
   readonly #channels: SingleChannels | ShardedChannels;
-  readonly #onReady = new Set<() => void>();
-  #wasAway = false;
-  #lastError: unknown;
-  #isClosed = false;
 
   constructor(private readonly setup: RedisLinkSetup) {
-    const { source, observer, random, sharded = true, probeMs = 3_000 } = setup;
-    const commands = connectCommands(source);
-    this.commands = commands;
-    commands.on('error', (error: Error) => {
-      // Once for each time that it is away, not for each attempt.
-      if (!this.#wasAway) observer.failed('connection to Redis', error);
-      this.#wasAway = true;
-      this.#lastError = error;
-    });
-    commands.on('ready', () => {
-      this.#wasAway = false;
-      for (const listener of this.#onReady) listener();
-    });
+    super(setup);
+    const { random, sharded = true, probeMs = 3_000 } = setup;
+    const { commands } = this;
     const base = { ...setup, probeMs };
     if (isCluster(commands) && sharded) {
       const connect = connectShardSubscriber.bind(undefined, commands);
@@ -69,41 +49,6 @@ export class RedisLink implements RedisChannels {
       const connect = () => connectSubscriber(commands, random.fraction());
       this.#channels = new SingleChannels({ ...base, commands }, connect);
     }
-  }
-
-  /** Whether commands can be sent now. */
-  get isReady(): boolean {
-    return this.commands.status === 'ready';
-  }
-
-  /**
-   * Resolves when commands can be sent.
-   *
-   * @throws RealtimeError `unavailable` if they cannot in time, with what was the matter last as its cause.
-   */
-  ready(): Promise<void> {
-    const { clock, timeoutMs = 5_000 } = this.setup;
-    let stop = (): void => undefined;
-    const isReady = new Promise<void>((resolve) => {
-      stop = this.onReady(resolve);
-      if (this.isReady) resolve();
-    });
-    return withDeadline(clock, timeoutMs, isReady, () =>
-      unavailable(`expected a connection within ${String(timeoutMs)} ms`, this.#lastError),
-    ).finally(stop);
-  }
-
-  /** How a script publishes to channels that nodes listen to. */
-  get publishVerb(): 'PUBLISH' | 'SPUBLISH' {
-    return this.#channels.publishVerb;
-  }
-
-  /** Has a callback called whenever commands can be sent again. Returns what ends that. */
-  onReady(listener: () => void): () => void {
-    this.#onReady.add(listener);
-    return () => {
-      this.#onReady.delete(listener);
-    };
   }
 
   /** {@inheritDoc RedisChannels.subscribe} */
@@ -126,11 +71,8 @@ export class RedisLink implements RedisChannels {
   }
 
   /** Ends all connections; commands that are under way are rejected. A second call does nothing. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#onReady.clear();
-    this.#channels.close();
-    this.commands.disconnect();
+  override close(): void {
+    if (!this.isClosed) this.#channels.close();
+    super.close();
   }
 }

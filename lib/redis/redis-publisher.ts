@@ -9,10 +9,10 @@ import {
 import { ErrorCode, type Durability } from '../protocol/index.js';
 import { isPlain } from './frame.js';
 import { bytesOf, PublishBatch } from './publish-batch.js';
+import type { RedisCommandLink } from './redis-command-link.js';
 import type { RedisCommands } from './redis-commands.js';
 import { unavailable, unknownOutcome, whyRejected } from './redis-errors.js';
 import type { RedisKeys, StreamKeys } from './redis-keys.js';
-import type { RedisLink } from './redis-link.js';
 import { whenReplicated } from './redis-replicas.js';
 import { RedisScript } from './redis-script.js';
 
@@ -33,11 +33,16 @@ export interface RedisPublisherOptions {
   readonly maxQueuedBytes: number;
   /** Replicas that have to have a message before its publish resolves. 0: none. */
   readonly replicas: number;
+  /**
+   * Whether a room that keeps messages already goes on to keep as many: for who does not know the
+   * room's class. Default false: what a publish says counts.
+   */
+  readonly keepsPolicy?: boolean;
 }
 
 /** What publishes need. */
 export interface RedisPublisherSetup extends RedisPublisherOptions {
-  readonly link: RedisLink;
+  readonly link: RedisCommandLink;
   readonly keys: RedisKeys;
   readonly clock: Clock;
   readonly random: Random;
@@ -174,6 +179,7 @@ export class RedisPublisher {
     batch: PublishBatch,
   ): Promise<{ reply: unknown; durability: Durability }> {
     const { link, keys, node, metaTtlMs, operations, random, replicas, timeoutMs } = this.setup;
+    const { keepsPolicy = false } = this.setup;
     const { size, ttlMs, bytes } = batch.policy;
     const encoded = batch.encode(keys, room);
     const run = (client: RedisCommands): Promise<unknown> =>
@@ -183,13 +189,15 @@ export class RedisPublisher {
         [
           ...[room.channel, link.publishVerb, random.id(), metaTtlMs, batch.number, SENT_TTL_MS],
           ...[operations.windowMs, operations.perClient, size, ttlMs, bytes],
+          keepsPolicy ? 1 : 0,
           ...encoded.args,
         ],
       );
     if (replicas === 0 || !batch.isStored) {
       return { reply: await run(link.commands), durability: 'redis' };
     }
-    const wanted = { replicas, timeoutMs, key: room.meta };
+    const isWanted = (): boolean => !batch.isOver;
+    const wanted = { replicas, timeoutMs, key: room.meta, isWanted };
     return { reply: await whenReplicated(link.commands, wanted, run), durability: 'replicated' };
   }
 }

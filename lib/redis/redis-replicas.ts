@@ -12,12 +12,15 @@ export interface ReplicasWanted {
   readonly timeoutMs: number;
   /** A key of the slot that is written to. */
   readonly key: string;
+  /** Whether anybody still waits for it. */
+  readonly isWanted: () => boolean;
 }
 
 /**
  * Writes, and waits until so many replicas have it. `WAIT` speaks of what its own connection has
- * written: so the write goes over one server's connection, and is made again, which changes nothing,
- * if that connection ended in between.
+ * written: so the write goes over one server's connection, and is made again if that connection ended
+ * in between. That changes nothing, but on a master that was promoted without the first one: so it is not
+ * made again for somebody who has been told already that nobody knows.
  *
  * @param write has to write something each time, and to take effect once.
  * @returns what the write gave.
@@ -25,24 +28,25 @@ export interface ReplicasWanted {
  */
 export async function whenReplicated(
   commands: RedisCommands,
-  { replicas, timeoutMs, key }: ReplicasWanted,
+  { replicas, timeoutMs, key, isWanted }: ReplicasWanted,
   write: (client: Redis) => Promise<unknown>,
 ): Promise<unknown> {
   const client = masterOf(commands, key);
-  let hasEnded = true;
+  let ends = 0;
   const ended = (): void => {
-    hasEnded = true;
+    ends += 1;
   };
   client.on('close', ended);
   try {
     let reply: unknown;
     let reached = 0;
-    while (hasEnded) {
-      hasEnded = false;
+    let endsBefore: number;
+    do {
+      endsBefore = ends;
       reply = await write(client);
       reached = await client.wait(replicas, timeoutMs);
-    }
-    if (reached >= replicas) return reply;
+    } while (ends > endsBefore && isWanted());
+    if (reached >= replicas && ends === endsBefore) return reply;
     const shortfall = `expected ${String(replicas)} replicas to have it, got ${String(reached)}`;
     throw unknownOutcome(shortfall);
   } finally {

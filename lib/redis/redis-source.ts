@@ -17,11 +17,33 @@ export type RedisSource =
       readonly client: RedisCommands;
     };
 
+/** Where Redis is: exactly one of these says it. */
+export interface RedisPlaceOptions {
+  /** One server: `redis://user:password@host:6379/0`, or `rediss://` for TLS. */
+  readonly url?: string;
+  /** Options of ioredis for one server, or for one that sentinels name. */
+  readonly options?: RedisOptions;
+  /** A cluster: some of its nodes, and ioredis's options for it. */
+  readonly cluster?: RedisClusterOptions;
+  /** A connection of the application: its settings are used for connections of our own; it is left alone. */
+  readonly client?: RedisCommands;
+}
+
+/** The place that options name. Without any: the server of this machine, as ioredis has it. */
+export function sourceOf({ url, options, cluster, client }: RedisPlaceOptions): RedisSource {
+  if (url !== undefined) return { url };
+  if (cluster !== undefined) return { cluster };
+  return client === undefined ? { options: options ?? {} } : { client };
+}
+
 /** Longest wait between two attempts to connect, in milliseconds. */
 const MAX_BACKOFF_MS = 2_000;
 
 /** Longest wait for a connection, in milliseconds: a server that is cut off must not take a node with it. */
 const CONNECT_TIMEOUT_MS = 3_000;
+
+/** Milliseconds between two looks at which master of a cluster has what: not every change is told. */
+const TOPOLOGY_MS = 5_000;
 
 /** How long a connection that is ended has for saying goodbye, in milliseconds. ioredis: 2 000. */
 const GOODBYE_MS = 200;
@@ -57,17 +79,24 @@ const SUBSCRIBER = {
   readOnly: false,
 } satisfies RedisOptions;
 
-/** Begins the connection that commands are sent by. It reconnects until it is closed. */
-export function connectCommands(source: RedisSource): RedisCommands {
-  if ('url' in source) return new Redis(source.url, COMMANDS);
-  if ('options' in source) return new Redis({ ...source.options, ...COMMANDS });
+/**
+ * Begins the connection that commands are sent by. It reconnects until it is closed.
+ *
+ * @param silenceMs milliseconds after which one that does not answer is made anew. Absent: never.
+ */
+export function connectCommands(source: RedisSource, silenceMs?: number): RedisCommands {
+  const silence = silenceMs === undefined ? {} : { socketTimeout: silenceMs };
+  const settings = { ...COMMANDS, ...silence };
+  if ('url' in source) return new Redis(source.url, settings);
+  if ('options' in source) return new Redis({ ...source.options, ...settings });
   if ('cluster' in source) {
     const { nodes, options } = source.cluster;
-    return new Cluster([...nodes], { ...options, ...clusterOptions(options?.redisOptions) });
+    const redisOptions = { ...options?.redisOptions, ...silence };
+    return new Cluster([...nodes], { ...options, ...clusterOptions(redisOptions) });
   }
   const { client } = source;
-  if (!isCluster(client)) return client.duplicate(COMMANDS);
-  return client.duplicate([], clusterOptions(client.options.redisOptions));
+  if (!isCluster(client)) return client.duplicate(settings);
+  return client.duplicate([], clusterOptions({ ...client.options.redisOptions, ...silence }));
 }
 
 /** Begins a connection that listens, to any node of a cluster. `undefined`: no node is known just now. */
@@ -90,11 +119,12 @@ export function addressOf({ options }: Redis): string {
   return `${String(options.host)}:${String(options.port)}`;
 }
 
-function clusterOptions(redisOptions: object | undefined) {
+function clusterOptions(redisOptions: object) {
   return {
     lazyConnect: false,
     enableOfflineQueue: true,
     enableAutoPipelining: false,
+    slotsRefreshInterval: TOPOLOGY_MS,
     // A replica may not have yet what was just acknowledged.
     scaleReads: 'master' as const,
     clusterRetryStrategy: COMMANDS.retryStrategy,

@@ -161,7 +161,11 @@ export class ShardedChannels implements RedisChannels {
     if (known !== undefined) return known;
     const { setup } = this;
     const connect = (): Redis | undefined => setup.connect(address);
-    const subscriber = new SubscriberConnection({ ...setup, kind: 'sharded', connect });
+    const moved = (): void => {
+      // Nobody may send anything to the slot that moved, and so be told where it is.
+      setup.commands.refreshSlotsCache();
+    };
+    const subscriber = new SubscriberConnection({ ...setup, kind: 'sharded', connect, moved });
     const watchdog = new Watchdog({
       ...setup,
       subscriber,

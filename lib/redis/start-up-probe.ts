@@ -1,8 +1,12 @@
 import type { Clock, Random } from '../core/index.js';
+import { RedisCalls } from './redis-calls.js';
 import { isCluster, type RedisCommands } from './redis-commands.js';
 import type { RedisKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import { RedisPublisher } from './redis-publisher.js';
+import { RedisScript } from './redis-script.js';
+
+const RIGHTS = RedisScript.load('rights');
 
 /** Oldest version that scripts and streams behave in as they are used here. */
 const OLDEST = '6.2';
@@ -54,8 +58,32 @@ function complaints(link: RedisLink, info: ReadonlyMap<string, string>): string[
   return found;
 }
 
-/** Does what publishing does, in a place of its own. */
 async function missingRights(setup: StartUpProbeSetup): Promise<string[]> {
+  const names = await missingCommands(setup);
+  if (names.length === 0) return refusals(setup);
+  return [`the user of this connection has to be allowed ${names.join(', ')}`];
+}
+
+/** Commands that this user may not use; none where Redis does not say. */
+async function missingCommands(setup: StartUpProbeSetup): Promise<string[]> {
+  const { clock, keys, link, timeoutMs } = setup;
+  const calls = new RedisCalls({ commands: link.commands, clock, timeoutMs, caller: 'probe' });
+  const { meta, channel } = keys.control('probe');
+  const verbs =
+    link.publishVerb === 'SPUBLISH'
+      ? ['SSUBSCRIBE', 'SUNSUBSCRIBE', 'SPUBLISH']
+      : ['SUBSCRIBE', 'UNSUBSCRIBE', 'PUBLISH'];
+  try {
+    const names = (await calls.script(RIGHTS, [meta], [channel, ...verbs])) as string[];
+    return names.map((name) => (verbs.includes(name) ? `${name} to ${keys.prefix}:*` : name));
+  } catch {
+    // It may not even ask this way: why not is what it is told when it publishes.
+    return [];
+  }
+}
+
+/** Does what publishing does, in a place of its own. */
+async function refusals(setup: StartUpProbeSetup): Promise<string[]> {
   const { clock, keys, link, random, timeoutMs } = setup;
   const publisher = new RedisPublisher({
     ...{ link, keys, clock, random, timeoutMs },

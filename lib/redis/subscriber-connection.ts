@@ -27,6 +27,8 @@ export interface SubscriberSetup {
   /** Begins a connection that does not reconnect by itself. `undefined`: no server is known just now. */
   connect(): Redis | undefined;
   readonly kind: ChannelKind;
+  /** Called when the server says that it has channels of a shard no longer. */
+  readonly moved?: () => void;
   readonly clock: Clock;
   readonly random: Pick<Random, 'fraction'>;
   readonly observer: Pick<Observer, 'failed'>;
@@ -122,6 +124,9 @@ export class SubscriberConnection {
       // Once for each time that it is away, not for each attempt.
       if (this.#attempts === 0) this.#failed(error);
     });
+    client.on('moved', () => {
+      if (client === this.#client) this.setup.moved?.();
+    });
     client.on('end', () => {
       if (client === this.#client) this.#retry();
     });
@@ -200,7 +205,9 @@ export class SubscriberConnection {
       if (this.setup.kind === 'ordinary') await client.unsubscribe(...channels);
       else await client.sunsubscribe(...channels);
     } catch (error) {
-      if (client.status === 'ready') this.#failed(error);
+      // A channel that has moved to another server is not listened to at this one any more.
+      const hasMoved = error instanceof Error && error.message.startsWith('MOVED');
+      if (client.status === 'ready' && !hasMoved) this.#failed(error);
     }
   }
 

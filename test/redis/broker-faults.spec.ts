@@ -72,14 +72,15 @@ function heard({ ear }: Running): string[] {
   return ear.ids(ROOM);
 }
 
-/** Loses what the server sends if it holds the text, so often. */
-function lose(text: string, times = 1): void {
+/** Loses what the server sends if it holds the text, so often. Returns whether it has. */
+function lose(text: string, times = 1): () => boolean {
   let left = times;
   proxy.tamper = (piece) => {
     if (left === 0 || !piece.includes(text)) return piece;
     left -= 1;
     return undefined;
   };
+  return () => left === 0;
 }
 
 describe('what a channel loses', () => {
@@ -87,8 +88,10 @@ describe('what a channel loses', () => {
     const [reader, writer] = await startPair();
     await put(writer.broker, ROOM, 'm1');
     await until(() => heard(reader).length === 1);
-    lose('"m2"');
+    const isLost = lose('"m2"');
     await put(writer.broker, ROOM, 'm2');
+    // Else both could come in one piece, and both be lost.
+    await until(isLost);
     await put(writer.broker, ROOM, 'm3');
     await until(() => heard(reader).includes('m3'));
     expect(heard(reader)).toEqual(['m1', 'm2', 'm3']);

@@ -7,9 +7,10 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 
 import type { Broker } from '../../lib/core/index.js';
 import type { MessageFrame, ServerFrame } from '../../lib/protocol/index.js';
-import type { RedisKeys, RedisLink, RedisOptions } from '../../lib/redis/index.js';
+import type { RedisKeys, RedisOptions } from '../../lib/redis/index.js';
 import { Ear, put } from '../conformance/broker.world.js';
 import { publication } from '../support/fakes.js';
+import { ignoreGenerations } from '../support/naive-epoch.js';
 import { NodeWorld } from '../support/node-world.js';
 import {
   repeat,
@@ -206,18 +207,6 @@ function silentlyLost(seen: readonly string[]): string[] {
   // Who was told has to ask anew; who was not believes to have everything.
   if (due > 0) for (; due <= 8; due += 1) lost.push(`m${String(due)}`);
   return lost;
-}
-
-/** Has scripts take every generation for the same, as positions without one do. */
-function ignoreGenerations(link: RedisLink): void {
-  const { commands } = link;
-  const call = commands.call.bind(commands);
-  commands.call = ((name: string, args: string[]) => {
-    if (name === 'evalsha') return Promise.reject(new Error('NOSCRIPT'));
-    if (name !== 'eval') return call(name, args);
-    const [text = '', ...rest] = args;
-    return call(name, [text.replace(/string\.match\(redis\.call\('INFO'.*$/m, "'one'"), ...rest]);
-  }) as typeof commands.call;
 }
 
 describe('a store that has lost acknowledged messages', () => {

@@ -25,6 +25,8 @@ export class MemoryLink implements Transport, Watched {
   pingedAt = 0;
   lastHeardAt = 0;
   isPaused = false;
+  /** Since when what was sent waits for the peer to read it; kept if it has a clock. */
+  waitingSince = 0;
   readonly #outgoing: string[] = [];
   readonly #incoming: (string | Uint8Array)[] = [];
   #buffered = 0;
@@ -59,7 +61,10 @@ export class MemoryLink implements Transport, Watched {
     const text = typeof message === 'string' ? message : decoder.decode(message);
     this.#outgoing.push(text);
     this.#buffered += Buffer.byteLength(text);
-    if (!this.#isPeerReading) this.#hadToWait = true;
+    if (!this.#isPeerReading) {
+      this.#hadToWait = true;
+      this.waitingSince ||= this.clock?.now() ?? 0;
+    }
     this.#flush();
   }
 
@@ -103,6 +108,10 @@ export class MemoryLink implements Transport, Watched {
 
   silent(): void {
     this.#listener?.silent();
+  }
+
+  stuck(): void {
+    this.#listener?.stuck();
   }
 
   // The peer's end.
@@ -150,6 +159,7 @@ export class MemoryLink implements Transport, Watched {
     if (!this.#isPeerReading || this.#ended) return;
     this.received.push(...this.#outgoing.splice(0));
     this.#buffered = 0;
+    this.waitingSince = 0;
     if (this.#hadToWait) {
       this.#hadToWait = false;
       this.#listener?.drained();

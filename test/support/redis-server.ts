@@ -105,7 +105,19 @@ export async function startSentinels(): Promise<{
   return { master, replica, sentinels };
 }
 
-function startSentinel(master: RedisServer): Promise<RedisServer> {
+/** How sentinels decide, in milliseconds. */
+export interface SentinelTimes {
+  /** Without an answer for so long a server counts as down. Default 500. */
+  readonly downAfterMs?: number;
+  /** After so long a fail-over is tried anew, and a replica of another server is told of its master. Default 3 000. */
+  readonly failoverTimeoutMs?: number;
+}
+
+/** A sentinel that watches a master under the name `main`, and promotes with another one's consent. */
+export function startSentinel(
+  master: RedisServer,
+  { downAfterMs = 500, failoverTimeoutMs = 3_000 }: SentinelTimes = {},
+): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-sentinel-'));
   const file = join(folder, 'sentinel.conf');
   return start('redis-sentinel', folder, (port) => {
@@ -114,8 +126,8 @@ function startSentinel(master: RedisServer): Promise<RedisServer> {
       `bind ${HOST}`,
       `dir ${folder}`,
       `sentinel monitor main ${HOST} ${String(master.port)} 2`,
-      'sentinel down-after-milliseconds main 500',
-      'sentinel failover-timeout main 3000',
+      `sentinel down-after-milliseconds main ${String(downAfterMs)}`,
+      `sentinel failover-timeout main ${String(failoverTimeoutMs)}`,
     ];
     writeFileSync(file, `${lines.join('\n')}\n`);
     return [file];
@@ -214,7 +226,7 @@ function launch(command: string, args: readonly string[]): Promise<ChildProcess>
 }
 
 /** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
   const { port } = server.address() as AddressInfo;

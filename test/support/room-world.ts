@@ -63,6 +63,7 @@ export class FakeMember implements Member {
         this.outbox.drained();
       },
       silent: () => undefined,
+      stuck: () => undefined,
       closed: () => {
         this.outbox.close();
       },
@@ -219,8 +220,8 @@ export class RoomWorld {
     this.#wishes += 1;
     const id = String(this.#wishes);
     member.reader.claim(id, from);
-    const { broker } = this;
-    const deps = { broker, maxReplay: wish.maxReplay ?? 10_000, snapshot: wish.snapshot };
+    const { reads } = this.rooms;
+    const deps = { reads, maxReplay: wish.maxReplay ?? 10_000, snapshot: wish.snapshot };
     return this.rooms.join(member, name, async (room) => {
       const plan = await planEntry(deps, room, { type: 'subscribe', id, room: name, ...from });
       const admit = (): boolean => {

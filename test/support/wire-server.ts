@@ -37,6 +37,10 @@ export class ListenerLog implements TransportListener {
     this.calls.push('silent');
   }
 
+  stuck(): void {
+    this.calls.push('stuck');
+  }
+
   closed(code: number, reason: string): void {
     this.calls.push('closed');
     this.ends.push({ code, reason });

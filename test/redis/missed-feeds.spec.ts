@@ -1,0 +1,92 @@
+/** Feeds whose channels may have lost something: how many are asked about at once, and what fails. */
+import { describe, expect, it } from '@jest/globals';
+
+import type { Position } from '../../lib/protocol/index.js';
+import { MissedFeeds } from '../../lib/redis/missed-feeds.js';
+import { RedisKeys } from '../../lib/redis/redis-keys.js';
+import { RoomFeed } from '../../lib/redis/room-feed.js';
+import type { CheckedFeed } from '../../lib/redis/top-check.js';
+import { RecordingObserver } from '../support/fakes.js';
+import { deferred, turns, until } from '../support/turns.js';
+
+const keys = new RedisKeys();
+const TOP: Position = { epoch: 'e1', offset: 3 };
+
+/** A feed at the top, that notes when its history is read. */
+async function openFeed(name: string, reads: string[]): Promise<CheckedFeed> {
+  const feed = new RoomFeed({
+    top: () => Promise.resolve(TOP),
+    read: () => {
+      reads.push(name);
+      return Promise.resolve({ top: TOP, oldest: 1, messages: [] });
+    },
+    forget: () => Promise.resolve(),
+    deliver: () => undefined,
+    moved: () => undefined,
+    observer: new RecordingObserver(),
+  });
+  await feed.open();
+  return { keys: keys.room(name), feed, touchedAt: 0 };
+}
+
+const openFeeds = (count: number, reads: string[]): Promise<CheckedFeed[]> =>
+  Promise.all(Array.from({ length: count }, (_, n) => openFeed(`room-${String(n)}`, reads)));
+
+describe('feeds that may have missed something', () => {
+  it('are asked for their positions some at a time, and read where they are elsewhere', async () => {
+    const reads: string[] = [];
+    const answer = deferred();
+    let asked = 0;
+    const missed = new MissedFeeds({
+      top: async ({ meta }) => {
+        asked += 1;
+        await answer.promise;
+        if (meta === keys.room('room-7').meta) return { ...TOP, offset: 4 };
+        return meta === keys.room('room-8').meta ? { ...TOP, epoch: 'e2' } : TOP;
+      },
+      observer: new RecordingObserver(),
+    });
+    for (const entry of await openFeeds(600, reads)) missed.add(entry);
+    await until(() => asked > 0);
+    await turns(5);
+    expect(asked).toBe(256);
+    answer.resolve();
+    await until(() => asked === 600);
+    expect(reads.toSorted()).toEqual(['room-7', 'room-8']);
+  });
+
+  it('are told of where the store does not answer, and the others are asked all the same', async () => {
+    const reads: string[] = [];
+    const observer = new RecordingObserver();
+    const missed = new MissedFeeds({
+      top: ({ meta }) =>
+        meta === keys.room('room-0').meta
+          ? Promise.reject(new Error('away'))
+          : Promise.resolve({ ...TOP, offset: 4 }),
+      observer,
+    });
+    for (const entry of await openFeeds(2, reads)) missed.add(entry);
+    await until(() => reads.length > 0);
+    expect(reads).toEqual(['room-1']);
+    expect(observer.failures).toHaveLength(1);
+  });
+
+  it('are left alone once it is closed', async () => {
+    const reads: string[] = [];
+    const answer = deferred<Position>();
+    let asked = 0;
+    const top = (): Promise<Position> => {
+      asked += 1;
+      return answer.promise;
+    };
+    const missed = new MissedFeeds({ top, observer: new RecordingObserver() });
+    const [first, second] = await openFeeds(2, reads);
+    missed.add(first!);
+    await until(() => asked === 1);
+    missed.close();
+    missed.add(second!);
+    answer.resolve({ ...TOP, offset: 4 });
+    await turns(5);
+    expect([asked, reads.length]).toEqual([1, 0]);
+  });
+});

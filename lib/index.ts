@@ -1,5 +1,6 @@
 export {
   RealtimeError,
+  RealtimeOptionsError,
   type Authentication,
   type Broker,
   type BrokerListener,
@@ -65,13 +66,17 @@ export {
 } from './protocol/index.js';
 export type {
   ChannelListener,
+  RealtimeRedisOptions,
   RedisBrokerOptions,
   RedisChannels,
   RedisClusterOptions,
+  RedisCommandLink,
+  RedisCommandLinkSetup,
   RedisCommands,
   RedisLink,
   RedisLinkOptions,
   RedisOptions,
+  RedisPlaceOptions,
   RedisSource,
 } from './redis/index.js';
 export type { AllowedOrigins, HeartbeatOptions, TrustProxy } from './transport/index.js';

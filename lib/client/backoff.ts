@@ -39,6 +39,8 @@ export class Backoff {
   /** Whether fresh credentials were tried since the last lasting connection. */
   #refreshed = false;
   #goingAway: { readonly earliest: number; readonly windowMs: number } | undefined;
+  /** When the server wants to hear of us again at the earliest. */
+  #notBefore = 0;
 
   constructor(policy: ReconnectPolicy, environment: Pick<Environment, 'now' | 'random'>) {
     this.#policy = policy;
@@ -48,11 +50,17 @@ export class Backoff {
   /** The connection is up. */
   connected(): void {
     this.#stableAt = this.#environment.now() + this.#policy.stableAfterMs;
+    this.#goingAway = undefined;
   }
 
   /** The server announced its end and when to come back. */
   announced({ afterMs, windowMs }: GoingAwayFrame): void {
     this.#goingAway = { earliest: this.#environment.now() + afterMs, windowMs };
+  }
+
+  /** The server said how long to stay away. */
+  hinted(retryAfterMs: number): void {
+    this.#notBefore = this.#environment.now() + retryAfterMs;
   }
 
   /** Milliseconds until the next attempt; `undefined` when there were enough. */
@@ -76,8 +84,10 @@ export class Backoff {
     const isFresh = action === 'refresh' && !this.#refreshed;
     this.#refreshed ||= isFresh;
     // The second "at once" in a row is no longer one: every node may be going away.
-    return isFresh || (action === 'reconnect-now' && this.#attempts === 1)
-      ? random * this.#policy.minDelayMs
-      : backoffDelay(this.#attempts, this.#policy, random);
+    const delayMs =
+      isFresh || (action === 'reconnect-now' && this.#attempts === 1)
+        ? random * this.#policy.minDelayMs
+        : backoffDelay(this.#attempts, this.#policy, random);
+    return Math.max(delayMs, this.#notBefore - now);
   }
 }

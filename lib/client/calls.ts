@@ -1,87 +1,21 @@
-import {
-  DEFAULT_MAX_FRAME_BYTES,
-  encodeClientFrame,
-  type CompleteFrame,
-  type ErrorFrame,
-  type HistoryFrame,
-  type HistoryPageFrame,
-  type NextFrame,
-  type PresenceFrame,
-  type PresenceStateFrame,
-  type PublishedFrame,
-  type PublishFrame,
-  type RequestFrame,
-  type ResponseFrame,
-} from '../protocol/index.js';
+import { encodeClientFrame, type ErrorFrame } from '../protocol/index.js';
+import { byteLength } from './byte-length.js';
+import type { AnswerFrame, Call, Caller, EarlierCall, OpenCall, Question } from './call.js';
 import type { CallOptions } from './call-options.js';
 import { clientError, fromErrorFrame, RealtimeClientError } from './errors.js';
-import { isLonger } from './is-longer.js';
 import type { Link } from './link.js';
 import type { Settings } from './options.js';
 
-/** Calls that may wait for a connection. */
-const MAX_QUEUED = 100;
 /** Calls that may wait for their answer. */
 const MAX_IN_FLIGHT = 1_000;
-/** Characters of calls, or bytes in the socket, that may wait to be sent: 4 MiB, four of the largest frames. */
-const MAX_WAITING = 4 * DEFAULT_MAX_FRAME_BYTES;
-/** Characters of calls that may wait for their answer; they are kept to be sent again. 16 MiB. */
-const MAX_KEPT = 4 * MAX_WAITING;
+/** Bytes in the socket that may wait to be sent: 4 MiB, four of the largest frames. */
+const MAX_UNSENT_BYTES = 4_194_304;
+/** Bytes of calls that may wait for their answer; they are kept to be sent again. 16 MiB. */
+const MAX_KEPT_BYTES = 16_777_216;
 /** How long a server knows what it did for an id (PROTOCOL.md). Milliseconds. */
 const DEDUPE_WINDOW_MS = 120_000;
 /** And of how many of a client's latest calls. */
 const DEDUPE_CALLS = 1_000;
-
-/** Frames that answer a call. */
-export type AnswerFrame =
-  | ResponseFrame
-  | NextFrame
-  | CompleteFrame
-  | PublishedFrame
-  | PresenceStateFrame
-  | HistoryPageFrame;
-
-type WithoutId<F> = F extends unknown ? Omit<F, 'id'> : never;
-
-/** What a call asks; the id is given to it here. */
-export type Question = WithoutId<RequestFrame | PublishFrame | PresenceFrame | HistoryFrame>;
-
-/** Who waits for the answer. */
-export interface Caller {
-  /** Takes a frame. Returns whether more are expected; an error cancels the call. */
-  readonly receive: (frame: AnswerFrame) => boolean | RealtimeClientError;
-  /** The call failed; nothing follows. */
-  readonly fail: (error: RealtimeClientError) => void;
-}
-
-/** A call that was begun. */
-export interface OpenCall {
-  /** Gives it up silently. */
-  readonly stop: () => void;
-  /** Takes that many more items of its stream, which has not ended. */
-  readonly grant: (count: number) => void;
-}
-
-/** When a call was sent for the first time, by both clocks: one stands still while a machine sleeps, the other may be set back. */
-interface Sending {
-  readonly now: number;
-  readonly date: number;
-}
-
-interface Call {
-  readonly id: string;
-  /** Which call of the client it is. */
-  readonly number: number;
-  readonly text: string;
-  readonly caller: Caller;
-  readonly type: Question['type'];
-  /** Its handler cannot go on with it over another connection. */
-  readonly isStream: boolean;
-  /** Whether, and since when, the server may have seen it, so that its effect is unknown if no answer comes. */
-  sent: Sending | undefined;
-  /** Lets go of timer and signal. */
-  release: () => void;
-}
 
 /**
  * Requests, streams, publishes and questions about rooms: from the call to its last answer. While
@@ -94,8 +28,8 @@ export class Calls {
   readonly #open = new Map<string, Call>();
   readonly #link: Link;
   readonly #settings: Settings;
-  #maxFrameBytes = DEFAULT_MAX_FRAME_BYTES;
-  #characters = 0;
+  /** Of all open calls. */
+  #bytes = 0;
   #count = 0;
 
   constructor(link: Link, settings: Settings) {
@@ -112,7 +46,7 @@ export class Calls {
     return new Promise((resolve, reject) => {
       const receive: Caller['receive'] = (frame) => {
         if (frame.type !== answer) {
-          return clientError('unexpected-stream', 'The handler answers with a stream.');
+          return clientError('unexpected-stream');
         }
         resolve(frame as Extract<AnswerFrame, { type: T }>);
         return false;
@@ -122,34 +56,40 @@ export class Calls {
     });
   }
 
-  /** Begins a call, without a time limit unless one is given. A question with credit asks for a stream. */
-  start(question: Question, caller: Caller, options: CallOptions): OpenCall {
-    const id = this.#link.nextId();
+  /**
+   * Begins a call, without a time limit unless one is given. A question with credit asks for a stream.
+   *
+   * @param earlier the call was begun before, by a client that this one continues.
+   */
+  start(question: Question, caller: Caller, options: CallOptions, earlier?: EarlierCall): OpenCall {
+    const { id, sent } = earlier ?? { id: this.#link.nextId(), sent: undefined };
     const { type } = question;
     let text: string;
+    let bytes: number;
     try {
       text = encodeClientFrame(Object.assign({ type, id }, question));
-      this.#admit(options.signal);
+      bytes = byteLength(text);
+      this.#admit(type, bytes, options.signal);
     } catch (cause) {
       const isOurs = cause instanceof RealtimeClientError;
-      caller.fail(isOurs ? cause : clientError('invalid-payload', 'Not JSON.', { cause }));
+      caller.fail(isOurs ? cause : clientError('invalid-payload', { cause }));
       return { stop: () => undefined, grant: () => undefined };
     }
-    const isStream = 'credit' in question;
     const call: Call = {
       id,
       number: (this.#count += 1),
       text,
+      bytes,
       caller,
       type,
-      isStream,
-      sent: undefined,
+      isStream: 'credit' in question,
+      sent,
       release: () => undefined,
     };
     this.#limit(call, options);
     this.#open.set(id, call);
-    this.#characters += text.length;
-    if (this.#link.isConnected) this.#transmit(call);
+    this.#bytes += bytes;
+    if (this.#isOpenFor(type)) this.#transmit(call);
     return {
       stop: () => {
         this.#withdraw(call);
@@ -160,9 +100,14 @@ export class Calls {
     };
   }
 
+  /** Whether answers are due. */
+  get isAwaiting(): boolean {
+    return [...this.#open.values()].some(({ sent }) => sent);
+  }
+
   /** Sends what waited, and again what was sent without an answer, unless this server may not take it. */
-  connected(maxFrameBytes: number): void {
-    this.#maxFrameBytes = maxFrameBytes;
+  connected(): void {
+    this.lost();
     for (const call of [...this.#open.values()]) this.#transmit(call);
   }
 
@@ -183,6 +128,11 @@ export class Calls {
     const call = this.#open.get(frame.id ?? '');
     if (call === undefined) return false;
     if (frame.type === 'error') {
+      // The server goes away and has done nothing: the next one will.
+      if (frame.code === 'unavailable' && !this.#isOpenFor(call.type)) {
+        call.sent = undefined;
+        return true;
+      }
       const isRepeated = frame.code === 'not-idempotent';
       this.#fail(call, isRepeated ? connectionLost() : fromErrorFrame(frame));
       return true;
@@ -193,20 +143,38 @@ export class Calls {
     return true;
   }
 
+  /** Whether a call goes out at once. */
+  #isOpenFor(type: Question['type']): boolean {
+    return type === 'request' ? this.#link.takesRequests : this.#link.isConnected;
+  }
+
   /** Throws why a call cannot even begin. */
-  #admit(signal: AbortSignal | undefined): void {
-    const { closedBy, isConnected, bufferedBytes } = this.#link;
+  #admit(type: Question['type'], bytes: number, signal: AbortSignal | undefined): void {
+    const { closedBy, bufferedBytes } = this.#link;
     if (closedBy !== undefined) throw closedBy;
     if (signal?.aborted) throw cancelled(signal);
-    let unsent = 0;
-    if (!isConnected) for (const call of this.#open.values()) if (!call.sent) unsent += 1;
     if (
-      bufferedBytes > MAX_WAITING ||
-      this.#characters > (isConnected ? MAX_KEPT : MAX_WAITING) ||
-      this.#open.size >= MAX_IN_FLIGHT ||
-      unsent >= MAX_QUEUED
+      bufferedBytes > MAX_UNSENT_BYTES ||
+      this.#bytes > MAX_KEPT_BYTES ||
+      this.#open.size >= MAX_IN_FLIGHT
     ) {
-      throw clientError('send-buffer-full', 'Too many calls wait.', { retryable: true });
+      throw bufferFull();
+    }
+    if (!this.#isOpenFor(type)) this.#makeRoom(bytes);
+  }
+
+  /** Throws if a call of that size may not wait for a connection. */
+  #makeRoom(bytes: number): void {
+    const { maxCalls, maxBytes, whenFull } = this.#settings.buffer;
+    const waiting = [...this.#open.values()].filter(({ sent }) => !sent);
+    let free = maxBytes - bytes;
+    for (const call of waiting) free -= call.bytes;
+    while (free < 0 || waiting.length >= maxCalls) {
+      const canDrop = bytes <= maxBytes && whenFull !== 'refuse';
+      const dropped = canDrop && (whenFull === 'drop-oldest' ? waiting.shift() : waiting.pop());
+      if (!dropped) throw bufferFull();
+      free += dropped.bytes;
+      this.#fail(dropped, bufferFull());
     }
   }
 
@@ -216,7 +184,7 @@ export class Calls {
       this.#settings.environment.after(timeoutMs, () => {
         // What was never sent can be sent again without doing anything twice.
         const retryable = !call.sent;
-        this.#abort(call, clientError('timeout', 'No answer in time.', { retryable }));
+        this.#abort(call, clientError('timeout', { retryable }));
       });
     const onAbort = () => {
       this.#abort(call, cancelled(signal));
@@ -239,9 +207,8 @@ export class Calls {
       Math.max(now - sent.now, date - sent.date) < DEDUPE_WINDOW_MS &&
       this.#count - call.number < DEDUPE_CALLS;
     const text = sent && type === 'request' ? `${call.text.slice(0, -1)},"retry":true}` : call.text;
-    if (isLonger(text, this.#maxFrameBytes)) {
-      const message = `Longer than the ${String(this.#maxFrameBytes)} bytes that the server takes.`;
-      this.#fail(call, sent ? connectionLost() : clientError('payload-too-large', message));
+    if (call.bytes + text.length - call.text.length > this.#link.maxFrameBytes) {
+      this.#fail(call, sent ? connectionLost() : clientError('payload-too-large'));
     } else if (sent && !isKnown) {
       this.#fail(call, connectionLost());
     } else {
@@ -271,13 +238,14 @@ export class Calls {
   #settle(call: Call): boolean {
     call.release();
     const wasOpen = this.#open.delete(call.id);
-    if (wasOpen) this.#characters -= call.text.length;
+    if (wasOpen) this.#bytes -= call.bytes;
     return wasOpen;
   }
 }
 
 const cancelled = (signal: AbortSignal | undefined): RealtimeClientError =>
-  clientError('cancelled', 'The call was cancelled.', { cause: signal?.reason });
+  clientError('cancelled', { cause: signal?.reason });
 
-const connectionLost = (): RealtimeClientError =>
-  clientError('connection-lost', 'The connection broke; the effect is unknown.');
+const connectionLost = (): RealtimeClientError => clientError('connection-lost');
+
+const bufferFull = (): RealtimeClientError => clientError('send-buffer-full', { retryable: true });

@@ -13,9 +13,12 @@ export interface StateChange {
   readonly previous: ClientState;
   /** The close code of the connection that ended, if the other side or the runtime gave one. */
   readonly code?: number;
-  /** Why: the server's close reason, or `connect-timeout`, `heartbeat-timeout`, `bad-frame` or an error's code. */
+  /**
+   * Why: the server's close reason, or `connect-timeout`, `heartbeat-timeout`, `bad-frame`, `hidden`
+   * (the page was left) or an error's code.
+   */
   readonly reason?: string;
-  /** In `waiting`: milliseconds until the next attempt. */
+  /** In `waiting`: milliseconds until the next attempt. Absent while the page is left: the attempt comes when it is shown again. */
   readonly delayMs?: number;
 }
 

@@ -12,9 +12,9 @@ export function endingError(
 ): RealtimeClientError | undefined {
   const more = { details: loss };
   if (action === 'refresh' && !canRefresh) {
-    return clientError('unauthorized', 'The token was refused.', more);
+    return clientError('unauthorized', more);
   }
   if (action !== 'stop') return undefined;
   const code = loss.code === FORBIDDEN ? 'forbidden' : 'closed';
-  return clientError(code, 'The server closed for good.', more);
+  return clientError(code, more);
 }

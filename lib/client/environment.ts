@@ -26,6 +26,16 @@ export interface WebSocketLike {
 /** Makes a {@link WebSocketLike}. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 
+/**
+ * What happened around the client.
+ *
+ * - `wake`: the network is back, or the page is seen or runs again. What the client knows may be old.
+ * - `offline`: the network is gone, as far as the runtime knows.
+ * - `hide`: the page is left. It may be kept, and be shown again with `wake`; a browser keeps only
+ *   pages without an open connection.
+ */
+export type EnvironmentChange = 'wake' | 'offline' | 'hide';
+
 /** Everything the client takes from the world around it, so that tests can stand in for the world. */
 export interface Environment {
   /** Absent where the runtime has none (Node before 22). */
@@ -40,16 +50,32 @@ export interface Environment {
   readonly random: () => number;
   /** 128 random bits in hexadecimal that nobody can guess. */
   readonly randomKey: () => string;
-  /** Calls back when the network is back, until the returned function is called. */
-  readonly onOnline: (callback: () => void) => () => void;
+  /** Calls back with what happens, until the returned function is called. */
+  readonly onChange: (callback: (change: EnvironmentChange) => void) => () => void;
   /** Gets what the application's handlers throw, and errors that nobody listens for. */
   readonly reportError: (error: unknown) => void;
 }
 
 /** What the types of the DOM promise and Node, Deno or React Native may lack. */
 type Runtime = Partial<
-  Pick<typeof globalThis, 'WebSocket' | 'addEventListener' | 'removeEventListener' | 'reportError'>
+  Pick<typeof globalThis, 'WebSocket' | 'addEventListener' | 'document' | 'reportError'>
 >;
+
+/** Events of a page; `resume` follows the freezing of a tab in the background. */
+const EVENTS = ['online', 'offline', 'pagehide', 'pageshow', 'resume', 'visibilitychange'];
+
+/** What an event means; `undefined` for nothing. */
+function changeOf(
+  { type, persisted }: Event & { readonly persisted?: boolean },
+  { document }: Runtime,
+): EnvironmentChange | undefined {
+  if (type === 'offline') return type;
+  if (type === 'pagehide') return 'hide';
+  // Every page is shown once, when it is loaded.
+  if (type === 'pageshow' && !persisted) return undefined;
+  if (type === 'visibilitychange' && document?.hidden) return undefined;
+  return 'wake';
+}
 
 /** The world as the runtime has it now: polyfills may come after this module. */
 export function runtimeEnvironment(): Environment {
@@ -70,10 +96,18 @@ export function runtimeEnvironment(): Environment {
       crypto
         .getRandomValues(new Uint8Array(16))
         .reduce((key, byte) => key + byte.toString(16).padStart(2, '0'), ''),
-    onOnline: (callback) => {
-      runtime.addEventListener?.('online', callback);
+    onChange: (callback) => {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const listen = (event: Event) => {
+        const change = changeOf(event, runtime);
+        if (change) callback(change);
+      };
+      // Captured, because some of them happen to the document and do not reach the window otherwise.
+      for (const name of EVENTS)
+        runtime.addEventListener?.(name, listen, { capture: true, signal });
       return () => {
-        runtime.removeEventListener?.('online', callback);
+        controller.abort();
       };
     },
     reportError: (error) => {

@@ -30,6 +30,10 @@ export const ClientErrorCode = {
   InvalidRoom: 'invalid-room',
   /** An option of the client is missing or out of its range. */
   InvalidOption: 'invalid-option',
+  /** The disk did not keep what it was to keep, or could not be read; `cause` is its error. */
+  OutboxFailed: 'outbox-failed',
+  /** Another page has opened the outbox. */
+  OutboxInUse: 'outbox-in-use',
   /** The runtime refused the URL; `cause` is its error. */
   InvalidUrl: 'invalid-url',
   /** The token function threw; `cause` is what it threw. The client tries again. */
@@ -89,7 +93,7 @@ export class UnauthorizedError extends RealtimeClientError {
   }
 }
 
-/** An error of the client itself. */
+/** An error of the client itself. The code says it all, unless there is more: pages carry every word. */
 export const clientError = (
   code:
     | ClientErrorCode
@@ -99,8 +103,8 @@ export const clientError = (
     | 'timeout'
     | 'unauthorized'
     | 'unsupported',
-  message: string,
   more?: RealtimeClientErrorDetails,
+  message: string = code,
 ): RealtimeClientError => new RealtimeClientError(code, message, more);
 
 /** An error that the server sent, as the client's. */

@@ -1,10 +1,18 @@
 /** The client's door, `nestjs-realtime/client`. */
 export { RealtimeClient } from './realtime-client.js';
+export { handle } from './handle.js';
+export { stream } from './stream.js';
+export { openOutbox } from './open-outbox.js';
+export type { OutboxOptions } from './open-outbox.js';
+export type { DurableRequests, Outbox, OutboxOutcome } from './outbox.js';
+export { shareTabs } from './share-tabs.js';
+export type { ShareTabsOptions } from './share-tabs.js';
+export type { ClientIdentity } from './identity.js';
 export type { ClientLifecycle, DirectMessages, StreamOptions } from './client-api.js';
 export { ClientErrorCode, RealtimeClientError, UnauthorizedError } from './errors.js';
 export type { RealtimeClientErrorDetails } from './errors.js';
 export type { ClientState, StateChange } from './client-state.js';
-export type { RealtimeClientOptions, ReconnectOptions } from './options.js';
+export type { BufferOptions, RealtimeClientOptions, ReconnectOptions } from './options.js';
 export type { TokenSource } from './token.js';
 export type { WebSocketConstructor, WebSocketLike } from './environment.js';
 export type { CallOptions } from './call-options.js';
@@ -19,6 +27,7 @@ export type {
   RoomLifecycle,
   RoomRecovered,
   RoomReset,
+  RoomSkipped,
   RoomState,
   RoomSubscribed,
   RoomUnsubscribed,

@@ -1,4 +1,4 @@
-import type { Caller, OpenCall } from './calls.js';
+import type { Caller, OpenCall } from './call.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 
 /** Items that may wait to be read, or the credit if that is more. A server that keeps to the credit never sends as many. */
@@ -37,7 +37,7 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
         // A lone `response` is a stream of one, or of none when the handler returned nothing.
         if ('payload' in frame || frame.type === 'next') {
           if (this.#items.length >= Math.max(MAX_BUFFERED_ITEMS, credit)) {
-            return clientError('stream-overflow', 'Too many items wait to be read.');
+            return clientError('stream-overflow');
           }
           this.#items.push(frame.payload as T);
         }

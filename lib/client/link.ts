@@ -1,81 +1,87 @@
 /**
- * One connection after another, never two at once. Owns the socket, the state and the timers of the
- * attempt; what frames mean is the observer's business.
+ * One connection after another; two only while the server of the first goes away. Owns the state and
+ * the timer of the present step; what frames mean is the observer's business.
  *
- * Invariants: `#socket` is set only while connecting or connected; `#stopTimer` is the one timer of
- * the present state (deadline or delay); `#generation` rises when an attempt begins and when it
- * ends, so that whatever an older attempt still awaits can see that it is stale.
+ * Invariants: `#current` is the connection that the server has let in, `#next` the attempt. With both,
+ * rooms and calls move: until `#next` says hello everything goes over `#current`; from then on nothing
+ * is sent, and what still comes counts, until `#next` is let in. `#stopTimer` is the one timer.
  *
- * The application's handlers run inside `#announce()` and may call anything, `close()` included.
+ * The application's handlers run inside `Transitions.announce()` and may call anything, `close()` included.
  * So each step finishes its own work first and announces last.
  */
 import {
-  closeAction,
   decodeServerFrame,
   encodeClientFrame,
   ProtocolError,
-  SUBPROTOCOL,
   type ClientFrame,
   type CloseAction,
-  type CloseCode,
   type ConnectedFrame,
+  type GoingAwayFrame,
   type HelloFrame,
 } from '../protocol/index.js';
 import { Backoff } from './backoff.js';
 import type { ClientState, Loss, StateChange } from './client-state.js';
+import { Connection, type ConnectionOwner } from './connection.js';
 import { endingError } from './ending.js';
-import type { WebSocketLike } from './environment.js';
+import type { EnvironmentChange } from './environment.js';
 import { clientError, fromErrorFrame, type RealtimeClientError } from './errors.js';
+import { BAD_FRAME, HIDDEN, NO_ANSWER, NORMAL, REPLACED } from './own-closes.js';
 import type { LinkObserver } from './link-observer.js';
 import { Liveness } from './liveness.js';
 import type { Settings } from './options.js';
-import { isFinalRefusal, readToken } from './token.js';
+import { Transitions } from './transitions.js';
 
-// What we close with, for the server's log (PROTOCOL.md, section 10).
-const NORMAL: typeof CloseCode.Normal = 1000;
-const BAD_FRAME: typeof CloseCode.BadFrame = 4400;
-const NO_ANSWER: typeof CloseCode.HelloTimeout = 4408;
+/** How long a move waits for the answers that are due. Milliseconds. */
+const PATIENCE_MS = 5_000;
 
 /** See the head of this file. */
-export class Link {
+export class Link implements ConnectionOwner {
+  /** Largest frame that the server takes. Bytes; 1 MiB until it says so. */
+  maxFrameBytes = 1_048_576;
   readonly #settings: Settings;
   readonly #observer: LinkObserver;
-  readonly #clientKey: string;
   readonly #backoff: Backoff;
   readonly #liveness: Liveness;
-  readonly #changes: StateChange[] = [];
-  #isAnnouncing = false;
-  #state: ClientState = 'idle';
+  readonly #transitions: Transitions;
   #closedBy: RealtimeClientError | undefined;
-  #generation = 0;
-  #lastId = 0;
+  #current: Connection | undefined;
+  #next: Connection | undefined;
   #renewalId = '';
-  #socket: WebSocketLike | undefined;
+  /** The server of the present connection goes away. */
+  #isLeaving = false;
+  /** It is time to go; answers are due. */
+  #isPatient = false;
   #stopTimer: (() => void) | undefined;
-  #stopOnline: (() => void) | undefined;
+  #stopWatching: (() => void) | undefined;
 
   constructor(settings: Settings, observer: LinkObserver) {
     const { environment, reconnect } = settings;
     this.#settings = settings;
     this.#observer = observer;
-    this.#clientKey = environment.randomKey();
+    this.#transitions = new Transitions(observer);
     this.#backoff = new Backoff(reconnect, environment);
     this.#liveness = new Liveness(environment, {
       ping: () => {
         this.send({ type: 'ping' });
       },
       dead: () => {
-        this.#abandon(NO_ANSWER, 'heartbeat-timeout');
+        if (this.#current) this.#abandon(this.#current, NO_ANSWER, 'heartbeat-timeout');
       },
     });
   }
 
   get state(): ClientState {
-    return this.#state;
+    return this.#transitions.state;
   }
 
+  /** Whether frames may be sent. */
   get isConnected(): boolean {
-    return this.#state === 'connected';
+    return this.#current !== undefined && !this.#next?.saidHello;
+  }
+
+  /** Whether the server would take a new request. */
+  get takesRequests(): boolean {
+    return this.isConnected && !this.#isLeaving;
   }
 
   /** Why the link is closed, if it is. */
@@ -85,216 +91,209 @@ export class Link {
 
   /** Bytes that were sent and have not left this machine. */
   get bufferedBytes(): number {
-    return this.#socket?.bufferedAmount ?? 0;
+    return this.#current?.bufferedBytes ?? 0;
   }
 
   /** A fresh id for a frame. Ids rise for the life of the client. */
   nextId(): string {
-    this.#lastId += 1;
-    return String(this.#lastId);
+    return String((this.#settings.identity.lastId += 1));
   }
 
   /** Begins, or does not wait for the next attempt any longer. */
   start(): void {
-    if (this.#state === 'idle' || this.#state === 'waiting') this.#attempt();
+    if (this.state !== 'idle' && this.state !== 'waiting') return;
+    this.#stopWatching ??= this.#settings.environment.onChange((change) => {
+      this.#notice(change);
+    });
+    this.#attempt();
   }
 
   /** Ends for good: says goodbye if there is somebody to say it to. */
   close(): void {
-    this.#end(clientError('closed', 'The client was closed.'), { code: NORMAL, reason: 'closed' });
+    this.#end(clientError('closed'), { code: NORMAL, reason: 'closed' });
   }
 
   /** Sends a frame or its text. Only while connected; otherwise nothing happens. */
   send(frame: ClientFrame | string): void {
     const text = typeof frame === 'string' ? frame : encodeClientFrame(frame);
-    if (this.isConnected) this.#socket?.send(text);
+    if (this.isConnected) this.#current?.send(text);
+  }
+
+  hello(): HelloFrame {
+    const { clientKey, attempt } = this.#settings.identity;
+    return { type: 'hello', clientKey, attempt, rooms: this.#observer.hello() };
+  }
+
+  received(connection: Connection, data: unknown): void {
+    const isCurrent = connection === this.#current;
+    if (isCurrent) this.#liveness.touch();
+    const frame = decodeServerFrame(data);
+    if (frame instanceof ProtocolError) {
+      if (frame.fatal) this.#abandon(connection, BAD_FRAME, frame.code);
+      else if (isCurrent) this.#observer.misread(frame);
+    } else if (frame.type === 'connected') this.#welcome(connection, frame);
+    else if (frame.type === 'going-away') this.#leave(connection, frame);
+    else if (frame.type === 'error' && frame.id === undefined && frame.retryAfterMs) {
+      this.#backoff.hinted(frame.retryAfterMs);
+      if (isCurrent) this.#observer.received(frame);
+    } else if (!isCurrent) return;
+    else if (frame.type === 'authenticate') this.#renew(connection);
+    else if (frame.type === 'error' && frame.id === this.#renewalId) {
+      this.#observer.raise(fromErrorFrame(frame));
+    } else {
+      this.#observer.received(frame);
+      if (this.#isPatient && !this.#observer.isAwaiting()) this.#attempt();
+    }
+  }
+
+  ended(connection: Connection, loss: Loss, action: CloseAction): void {
+    const isMoving = this.#current !== undefined && this.#next !== undefined;
+    const isOld = isMoving && connection === this.#current;
+    const isReplaced = isOld && loss.code === REPLACED;
+    const canRefresh = typeof this.#settings.token === 'function';
+    const error = isReplaced ? undefined : endingError(loss, action, canRefresh);
+    connection.release();
+    if (error) this.#end(error, loss);
+    else if (isOld) this.#lean(loss);
+    else if (isMoving) {
+      this.#next = undefined;
+      this.#attemptLater(this.#backoff.next(action));
+    } else this.#lose(loss, action);
+  }
+
+  refused(connection: Connection, error: RealtimeClientError): void {
+    const loss = { reason: error.code };
+    if (!error.retryable) this.#end(error, loss);
+    else {
+      // While connected the server has asked for a fresh token: it decides what follows.
+      if (connection !== this.#current) this.ended(connection, loss, 'reconnect');
+      this.#observer.raise(error);
+    }
   }
 
   #attempt(): void {
-    const { connectTimeoutMs, environment } = this.#settings;
-    this.#release();
-    this.#enter('connecting');
-    this.#stopTimer = environment.after(connectTimeoutMs, () => {
-      this.#abandon(NO_ANSWER, 'connect-timeout');
+    const { connectTimeoutMs, identity } = this.#settings;
+    this.#isPatient = false;
+    identity.attempt += 1;
+    const next = new Connection(this.#settings, this);
+    this.#next = next;
+    this.#setTimer(connectTimeoutMs, () => {
+      this.#abandon(next, NO_ANSWER, 'connect-timeout');
     });
-    const generation = this.#generation;
-    this.#announce();
-    if (generation === this.#generation) {
-      this.#withToken((token) => {
-        this.#open(token);
-      });
-    }
+    if (!this.#current) this.#transitions.enter('connecting');
+    this.#transitions.announce();
+    if (next === this.#next) next.start();
   }
 
-  /** Gets the token and goes on, unless the connection or attempt has ended meanwhile. */
-  #withToken(proceed: (token: string | undefined) => void): void {
-    const generation = this.#generation;
-    const isCurrent = () => generation === this.#generation;
-    readToken(
-      this.#settings.token,
-      (token) => {
-        if (isCurrent()) proceed(token);
-      },
-      (cause) => {
-        if (isCurrent()) this.#refuseToken(cause);
-      },
-    );
+  #attemptLater(delayMs: number | undefined): void {
+    if (delayMs === undefined) return;
+    this.#setTimer(delayMs, () => {
+      this.#attempt();
+    });
   }
 
-  #refuseToken(cause: unknown): void {
-    const isFinal = isFinalRefusal(cause);
-    const reason = isFinal ? 'unauthorized' : 'token-failed';
-    const error = clientError(reason, 'The token function failed.', { cause, retryable: !isFinal });
-    if (isFinal) {
-      this.#end(error, { reason });
-      return;
-    }
-    // While connected the server has asked for a fresh token: it decides what follows.
-    if (!this.isConnected) this.#lose({ reason }, 'reconnect');
-    this.#observer.failed(error);
-  }
-
-  #open(token: string | undefined): void {
-    const { url, environment } = this.#settings;
-    try {
-      if (environment.WebSocket === undefined) throw new TypeError('No WebSocket here.');
-      this.#listen(new environment.WebSocket(url, [SUBPROTOCOL]), token);
-    } catch (cause) {
-      // A malformed URL or a forbidden one (ws: from https:) stays so: trying again is no use.
-      const reason = 'invalid-url';
-      this.#end(clientError(reason, 'The runtime refused to connect.', { cause }), { reason });
-    }
-  }
-
-  #listen(socket: WebSocketLike, token: string | undefined): void {
-    this.#socket = socket;
-    socket.onopen = () => {
-      const rooms = this.#observer.hello();
-      const attempt = this.#generation;
-      const hello: HelloFrame = { type: 'hello', clientKey: this.#clientKey, attempt, rooms };
-      // An empty token is none: the server would refuse the field.
-      socket.send(encodeClientFrame(token ? { ...hello, token } : hello));
-    };
-    socket.onmessage = ({ data }: { data: unknown }) => {
-      this.#receive(data);
-    };
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      this.#lose({ code, reason }, closeAction(code));
-    };
-    // What went wrong is not told to pages, and a close always follows.
-    socket.onerror = () => undefined;
-  }
-
-  #receive(data: unknown): void {
-    this.#liveness.touch();
-    const frame = decodeServerFrame(data);
-    if (frame instanceof ProtocolError) this.#misread(frame);
-    else if (frame.type === 'connected') this.#welcome(frame);
-    else if (frame.type === 'going-away') this.#backoff.announced(frame);
-    else if (!this.isConnected) return;
-    else if (frame.type === 'authenticate') this.#renew();
-    else if (frame.type === 'error' && frame.id === this.#renewalId) {
-      this.#observer.failed(fromErrorFrame(frame));
-    } else this.#observer.received(frame);
-  }
-
-  #misread({ fatal, code, message, id }: ProtocolError): void {
-    if (fatal) {
-      this.#abandon(BAD_FRAME, code);
-    } else if (code !== 'unknown-type') {
-      // Types of later versions are ignored. Others may have been the answer that somebody waits for.
-      const error = { code, message, retryable: false };
-      if (id !== undefined) this.#observer.received({ type: 'error', id, ...error });
-      this.#observer.received({ type: 'error', ...error });
-    }
-  }
-
-  #welcome(frame: ConnectedFrame): void {
-    if (this.#state !== 'connecting') return;
-    this.#stopTimers();
-    this.#enter('connected');
+  #welcome(connection: Connection, frame: ConnectedFrame): void {
+    if (connection !== this.#next) return;
+    const old = this.#current;
+    this.#setTimer();
+    this.#current = connection;
+    this.#next = undefined;
+    this.#isLeaving = false;
+    this.maxFrameBytes = frame.limits.frameBytes;
     this.#backoff.connected();
     this.#liveness.start(frame.heartbeat);
     this.#observer.connected(frame);
-    this.#announce();
+    if (old) old.release(REPLACED);
+    else this.#transitions.enter('connected');
+    this.#transitions.announce();
+  }
+
+  /** The server will close: goes elsewhere at a random moment, so that not everybody comes at once. */
+  #leave(connection: Connection, frame: GoingAwayFrame): void {
+    const { afterMs, windowMs } = frame;
+    const { random } = this.#settings.environment;
+    this.#backoff.announced(frame);
+    if (connection !== this.#current || this.#next || this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#setTimer(afterMs + random() * windowMs, () => {
+      this.#isPatient = this.#observer.isAwaiting();
+      if (this.#isPatient) this.#attemptLater(PATIENCE_MS);
+      else this.#attempt();
+    });
+  }
+
+  /** The old connection went before the new one was there: that is an ordinary attempt now. */
+  #lean(loss: Loss): void {
+    this.#current = undefined;
+    this.#liveness.stop();
+    this.#transitions.enter('connecting', loss);
+    // What the hello said stands.
+    if (!this.#next?.saidHello) this.#observer.lost();
+    this.#transitions.announce();
   }
 
   /** Shows fresh credentials. A fixed token is not fresh: then the server closes, and that decides. */
-  #renew(): void {
+  #renew(connection: Connection): void {
     if (typeof this.#settings.token !== 'function') return;
-    this.#withToken((token) => {
+    connection.withToken((token) => {
       if (token) this.send({ type: 'authenticate', id: (this.#renewalId = this.nextId()), token });
     });
   }
 
-  /** Gives the connection up from this side. */
-  #abandon(code: number, reason: string): void {
-    this.#release(code, reason);
-    this.#lose({ reason }, 'reconnect');
+  #notice(change: EnvironmentChange): void {
+    if (this.state === 'waiting') {
+      if (change === 'wake') this.#attempt();
+    } else if (change === 'hide') {
+      this.#release(HIDDEN, 'hidden');
+      this.#wait({ reason: 'hidden' });
+    } else if (this.isConnected) this.#liveness.probe();
+  }
+
+  /** Gives a connection up from this side. */
+  #abandon(connection: Connection, code: number, reason: string): void {
+    connection.release(code, reason);
+    this.ended(connection, { reason }, 'reconnect');
   }
 
   #lose(loss: Loss, action: CloseAction): void {
+    const delayMs = this.#backoff.next(action);
+    if (delayMs !== undefined) this.#wait({ ...loss, delayMs });
+    else this.#end(clientError('attempts-exhausted', { details: loss }), loss);
+  }
+
+  #wait(more: Loss & Pick<StateChange, 'delayMs'>): void {
     this.#release();
-    const { environment, token } = this.#settings;
-    let error = endingError(loss, action, typeof token === 'function');
-    const delayMs = error === undefined ? this.#backoff.next(action) : undefined;
-    if (delayMs === undefined) {
-      error ??= clientError('attempts-exhausted', 'Too many attempts failed.', { details: loss });
-      this.#end(error, loss);
-      return;
-    }
-    this.#enter('waiting', { ...loss, delayMs });
-    const again = () => {
-      this.#attempt();
-    };
-    this.#stopTimer = environment.after(delayMs, again);
-    this.#stopOnline = environment.onOnline(again);
+    this.#attemptLater(more.delayMs);
+    this.#transitions.enter('waiting', more);
     this.#observer.lost();
-    this.#announce();
+    this.#transitions.announce();
   }
 
   #end(error: RealtimeClientError, loss: Loss): void {
     if (this.#closedBy !== undefined) return;
     this.#closedBy = error;
     this.#release();
-    this.#enter('closed', loss);
+    this.#stopWatching?.();
+    this.#transitions.enter('closed', loss);
     this.#observer.closed(error);
-    this.#announce();
+    this.#transitions.announce();
     // The application's own close is no news to it.
-    if (loss.code !== NORMAL) this.#observer.failed(error);
+    if (loss.code !== NORMAL) this.#observer.raise(error);
   }
 
-  /** Lets go of socket and timers. A socket that is closed already takes no notice. */
+  /** Lets go of connections and timers. */
   #release(code: number = NORMAL, reason?: string): void {
-    this.#generation += 1;
-    this.#stopTimers();
+    this.#setTimer();
     this.#liveness.stop();
-    const socket = this.#socket;
-    if (socket === undefined) return;
-    this.#socket = undefined;
-    // `onerror` stays: `ws` throws an error that nobody listens for, such as that of an aborted handshake.
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(code, reason);
+    this.#current?.release(code, reason);
+    this.#next?.release(code, reason);
+    this.#current = this.#next = undefined;
+    this.#isLeaving = this.#isPatient = false;
   }
 
-  #stopTimers(): void {
+  /** The timer of the next step, instead of the one of the step before. */
+  #setTimer(delayMs = 0, callback?: () => void): void {
     this.#stopTimer?.();
-    this.#stopOnline?.();
-    this.#stopTimer = this.#stopOnline = undefined;
-  }
-
-  #enter(state: ClientState, more?: Omit<StateChange, 'state' | 'previous'>): void {
-    this.#changes.push({ state, previous: this.#state, ...more });
-    this.#state = state;
-  }
-
-  /** Tells transitions in order, also those that a handler causes while it is being told. */
-  #announce(): void {
-    if (this.#isAnnouncing) return;
-    this.#isAnnouncing = true;
-    for (let next = this.#changes.shift(); next !== undefined; next = this.#changes.shift()) {
-      this.#observer.changed(next);
-    }
-    this.#isAnnouncing = false;
+    this.#stopTimer = callback && this.#settings.environment.after(delayMs, callback);
   }
 }

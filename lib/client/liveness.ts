@@ -1,6 +1,13 @@
 import type { ConnectedFrame } from '../protocol/index.js';
 import type { Environment } from './environment.js';
 
+/** Between two looks at the clock. Milliseconds. */
+const TICK_MS = 10_000;
+/** A timer that is later than this slept, or its page did. Milliseconds. */
+const SLEPT_MS = 5_000;
+/** How long a connection that may be dead has to answer. Milliseconds. */
+const PROBE_MS = 5_000;
+
 /** What {@link Liveness} does about silence. */
 export interface LivenessActions {
   /** Ask the server for a sign of life. */
@@ -12,10 +19,11 @@ export interface LivenessActions {
 /**
  * Notices a server that went silent. Browsers answer the protocol's pings without the page seeing
  * them, so after `intervalMs` without traffic the client asks with a `ping` frame of its own, and
- * after `timeoutMs` without traffic gives the connection up. One timer; traffic only notes the time.
+ * after `timeoutMs` without traffic gives the connection up. A machine that slept, which its clock
+ * tells, asks at once. One timer; traffic only notes the time.
  *
- * Dead is only what left a ping unanswered: a background tab's timers run minutes late, and the
- * silence they find then says nothing about the link.
+ * Dead is only what left a ping unanswered, and never by a timer that came late: a background tab's
+ * timers run minutes late, and the silence they find then says nothing about the link.
  */
 export class Liveness {
   readonly #environment: Environment;
@@ -37,7 +45,7 @@ export class Liveness {
     // A timeout that is not above the interval would leave no time to answer.
     this.#graceMs = timeoutMs > intervalMs ? timeoutMs - intervalMs : intervalMs / 2;
     this.touch();
-    if (intervalMs > 0) this.#arm(intervalMs);
+    if (intervalMs > 0) this.#arm(Math.min(intervalMs, TICK_MS));
   }
 
   /** Something came from the server. */
@@ -52,24 +60,27 @@ export class Liveness {
     this.#stopTimer = undefined;
   }
 
+  /** Asks at once: the connection may be dead. */
+  probe(withinMs = PROBE_MS): void {
+    this.#awaitsPong = true;
+    this.#arm(withinMs);
+    this.#actions.ping();
+  }
+
   #arm(delayMs: number): void {
-    this.#stopTimer = this.#environment.after(delayMs, () => {
-      this.#check();
+    const { after, date } = this.#environment;
+    const due = date() + delayMs;
+    this.stop();
+    this.#stopTimer = after(delayMs, () => {
+      this.#check(date() - due > SLEPT_MS);
     });
   }
 
-  #check(): void {
-    if (this.#awaitsPong) {
-      this.#actions.dead();
-      return;
-    }
-    const idleMs = this.#environment.now() - this.#lastTrafficAt;
-    if (idleMs < this.#intervalMs) {
-      this.#arm(this.#intervalMs - idleMs);
-      return;
-    }
-    this.#awaitsPong = true;
-    this.#arm(this.#graceMs);
-    this.#actions.ping();
+  #check(hasSlept: boolean): void {
+    const quietMs = this.#intervalMs - this.#environment.now() + this.#lastTrafficAt;
+    if (hasSlept) this.probe();
+    else if (this.#awaitsPong) this.#actions.dead();
+    else if (quietMs > 0) this.#arm(Math.min(quietMs, TICK_MS));
+    else if (this.#intervalMs > 0) this.probe(this.#graceMs);
   }
 }

@@ -1,6 +1,7 @@
 import type { ReconnectPolicy } from './backoff.js';
 import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
 import { clientError } from './errors.js';
+import { newIdentity, type ClientIdentity } from './identity.js';
 import type { TokenSource } from './token.js';
 
 /** How the client comes back after its connection broke. */
@@ -13,6 +14,23 @@ export interface ReconnectOptions {
   readonly stableAfterMs?: number | undefined;
   /** Attempts in a row after which the client closes for good. From 0 (never reconnect). Default `Infinity`. */
   readonly maxAttempts?: number | undefined;
+}
+
+/** What may wait while there is no connection. What was sent once and waits for its answer counts apart. */
+export interface BufferOptions {
+  /** Calls that may wait. From 0 (nothing waits). Default 100. */
+  readonly maxCalls?: number | undefined;
+  /** Bytes of them. From 0. Default 4 MiB. */
+  readonly maxBytes?: number | undefined;
+  /**
+   * What becomes of a call that finds no room. Default `refuse`. Whoever loses is told: its promise is
+   * rejected with `send-buffer-full`, and it was not sent.
+   *
+   * - `refuse`: it fails.
+   * - `drop-oldest`: those that have waited longest fail, and it waits.
+   * - `drop-newest`: those that have waited shortest fail, and it waits in their place.
+   */
+  readonly whenFull?: 'refuse' | 'drop-oldest' | 'drop-newest' | undefined;
 }
 
 /** Options of a `RealtimeClient`. */
@@ -30,8 +48,12 @@ export interface RealtimeClientOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** How to come back after a broken connection. */
   readonly reconnect?: ReconnectOptions | undefined;
+  /** What may wait while there is no connection. */
+  readonly buffer?: BufferOptions | undefined;
   /** Whether to connect without being asked to. Default `true`. Use `false` for clients made during server-side rendering. */
   readonly autoConnect?: boolean | undefined;
+  /** Who the client is to the server: that of an `Outbox`. Default: somebody new. */
+  readonly identity?: ClientIdentity | undefined;
   /** @internal Replaces parts of the world in tests. */
   readonly environment?: Partial<Environment> | undefined;
 }
@@ -43,14 +65,16 @@ export interface Settings {
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly reconnect: ReconnectPolicy;
+  readonly buffer: { readonly [K in keyof BufferOptions]-?: NonNullable<BufferOptions[K]> };
   readonly autoConnect: boolean;
+  readonly identity: ClientIdentity;
   readonly environment: Environment;
 }
 
 /** The number, if it is large enough. Too large is nothing: timers are cut to what the runtime can do. */
 function atLeast(min: number, path: string, value: number): number {
   if (value >= min) return value;
-  throw clientError('invalid-option', `${path}: expected at least ${String(min)}`);
+  throw clientError('invalid-option', {}, `${path}: expected at least ${String(min)}`);
 }
 
 /**
@@ -59,11 +83,11 @@ function atLeast(min: number, path: string, value: number): number {
  * @throws RealtimeClientError with code `invalid-option`.
  */
 export function resolveOptions(url: string | URL, options: RealtimeClientOptions): Settings {
-  const { reconnect = {}, autoConnect = true } = options;
+  const { reconnect = {}, buffer = {}, autoConnect = true } = options;
   const environment = { ...runtimeEnvironment(), ...options.environment };
   environment.WebSocket = options.WebSocket ?? environment.WebSocket;
   if (environment.WebSocket === undefined && autoConnect) {
-    throw clientError('invalid-option', 'WebSocket: expected a constructor');
+    throw clientError('invalid-option', {}, 'WebSocket: expected a constructor');
   }
   const minDelayMs = atLeast(1, 'reconnect.minDelayMs', reconnect.minDelayMs ?? 1_000);
   const { maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
@@ -78,7 +102,13 @@ export function resolveOptions(url: string | URL, options: RealtimeClientOptions
       stableAfterMs: atLeast(0, 'reconnect.stableAfterMs', reconnect.stableAfterMs ?? 5_000),
       maxAttempts: atLeast(0, 'reconnect.maxAttempts', reconnect.maxAttempts ?? Infinity),
     },
+    buffer: {
+      maxCalls: atLeast(0, 'buffer.maxCalls', buffer.maxCalls ?? 100),
+      maxBytes: atLeast(0, 'buffer.maxBytes', buffer.maxBytes ?? 4_194_304),
+      whenFull: buffer.whenFull ?? 'refuse',
+    },
     autoConnect,
+    identity: options.identity ?? newIdentity(environment),
     environment,
   };
 }

@@ -4,6 +4,7 @@ import type {
   PositionFrame,
   PresenceChangeFrame,
   PresenceStateFrame,
+  SkippedFrame,
   SubscribedFrame,
   UnsubscribedFrame,
 } from '../protocol/index.js';
@@ -23,7 +24,7 @@ export interface RoomHost {
 
 /** Frames about a room's stream. */
 export type StreamFrame =
-  SubscribedFrame | UnsubscribedFrame | GapFrame | PositionFrame | MessageFrame;
+  SubscribedFrame | UnsubscribedFrame | GapFrame | PositionFrame | SkippedFrame | MessageFrame;
 
 /** Frames about a room. */
 export type RoomFrame = StreamFrame | PresenceStateFrame | PresenceChangeFrame;

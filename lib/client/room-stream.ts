@@ -15,21 +15,22 @@ import type {
   MessageFrame,
   Position,
   PositionFrame,
+  SkippedFrame,
   SubscribedFrame,
 } from '../protocol/index.js';
 import type { Emitter } from './emitter.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 import { isPlaced, Place, type PlacedFrame } from './place.js';
-import type { RoomGap, RoomLifecycle } from './room.js';
+import type { RoomGap, RoomLifecycle, RoomState } from './room.js';
 
 /** What a stream needs of its subscription. */
 export interface StreamHost {
   readonly lifecycle: Emitter<RoomLifecycle>;
+  readonly state: RoomState;
+  /** Whether the server has not answered yet. */
+  readonly isAsking: boolean;
   readonly deliver: (frame: MessageFrame) => void;
   readonly raise: (error: RealtimeClientError) => void;
-  readonly isSubscribed: () => boolean;
-  /** Whether the server has not answered yet. */
-  readonly isAsking: () => boolean;
   /** Subscribes again, at once or after a while. */
   readonly ask: () => void;
   readonly askLater: () => void;
@@ -58,7 +59,7 @@ export class RoomStream {
 
   /** Whether the state is awaited, and the last question will not bring it for certain. */
   get mustAskForState(): boolean {
-    return this.#awaitsState && !(this.#hasAskedForState && this.#host.isAsking());
+    return this.#awaitsState && !(this.#hasAskedForState && this.#host.isAsking);
   }
 
   /** A handler for `reset` came. */
@@ -97,7 +98,7 @@ export class RoomStream {
   begin(frame: SubscribedFrame, isUnasked: boolean): () => void {
     const { recovered, replayed = 0, reason, snapshot } = frame;
     const before = this.position;
-    const hasMoved = this.#host.isSubscribed() && before !== this.#askedFrom;
+    const hasMoved = this.#host.state === 'subscribed' && before !== this.#askedFrom;
     const gap = this.#place.holeBefore(frame, hasMoved);
     const isReset = this.#takesState && 'snapshot' in frame;
     if (isReset) this.#place.jump(frame);
@@ -113,7 +114,7 @@ export class RoomStream {
       } else {
         // Asked for, not refused and not there: a server that does not know what a snapshot is.
         if (this.#awaitsState) {
-          this.doWithoutState(clientError('unsupported', 'The room offers no snapshot.'));
+          this.doWithoutState(clientError('unsupported'));
         }
         if (gap !== undefined) this.#miss(gap);
         else if (before !== undefined && recovered !== false) {
@@ -126,11 +127,17 @@ export class RoomStream {
     };
   }
 
-  receive(frame: GapFrame | PositionFrame | MessageFrame): void {
+  receive(frame: GapFrame | PositionFrame | SkippedFrame | MessageFrame): void {
     if (!this.#isReceiving) return;
+    if (frame.type === 'skipped') {
+      this.#host.lifecycle.emit('skipped', { count: frame.count });
+      return;
+    }
     if (frame.type === 'gap') {
-      // The verdict of what is being asked covers it.
-      if (this.#host.isAsking()) return;
+      const { position: own } = this;
+      // The verdict of what is being asked covers it, or nothing is lost that was not seen.
+      if (this.#host.isAsking) return;
+      if (frame.epoch === own?.epoch && frame.offset <= own.offset) return;
       this.#miss({ reason: frame.reason, position: frame });
       this.#drain();
     } else if (isPlaced(frame)) this.#follow(frame);
@@ -148,7 +155,7 @@ export class RoomStream {
 
   /** Whether messages go to the application. */
   get #isReceiving(): boolean {
-    return this.#host.isSubscribed() && !this.#awaitsState;
+    return this.#host.state === 'subscribed' && !this.#awaitsState;
   }
 
   #follow(frame: PlacedFrame): void {
@@ -173,7 +180,7 @@ export class RoomStream {
 
   /** Sees to what is missing before messages that are held, or before one of another epoch. */
   #mend(gap = this.#place.holeBeforeHeld): void {
-    if (gap === undefined || this.#host.isAsking() || !this.#isReceiving) return;
+    if (gap === undefined || this.#host.isAsking || !this.#isReceiving) return;
     if (this.#askedFrom !== this.position) {
       this.#askedFrom = this.position;
       this.#host.ask();

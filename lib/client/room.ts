@@ -41,6 +41,12 @@ export interface RoomRecovered {
   readonly replayed: number;
 }
 
+/** Volatile messages were not sent, because this client was behind. Nothing that has a position was lost. */
+export interface RoomSkipped {
+  /** How many, since the last time. At least 1. */
+  readonly count: number;
+}
+
 /** What belongs to a room's state. */
 export interface RoomReset {
   /** The place in the room's stream that the state belongs to; messages follow from here on. */
@@ -69,6 +75,8 @@ export interface RoomUnsubscribed {
 export interface RoomLifecycle<Snapshot = unknown> {
   /** History was lost. Always told before any message that follows the hole. Not told where a `reset` makes up for it. */
   gap: [gap: RoomGap];
+  /** Volatile messages were skipped. */
+  skipped: [info: RoomSkipped];
   /** After a break nothing was lost. Told before the messages that follow. */
   recovered: [info: RoomRecovered];
   /**

@@ -17,7 +17,7 @@ export class Rooms {
   get(name: string): ClientRoom {
     let room = this.#byName.get(name);
     if (room === undefined) {
-      if (!isRoomName(name)) throw clientError('invalid-room', 'room: expected a room name');
+      if (!isRoomName(name)) throw clientError('invalid-room');
       room = new ClientRoom(name, this.#host);
       this.#byName.set(name, room);
     }

@@ -1,7 +1,11 @@
-import type { ServerCancelFrame, ServerRequestFrame } from '../protocol/index.js';
-import { encodeClientFrame } from '../protocol/index.js';
+import {
+  encodeClientFrame,
+  type ServerCancelFrame,
+  type ServerRequestFrame,
+} from '../protocol/index.js';
+import { byteLength } from './byte-length.js';
+import type { RequestTaker } from './core.js';
 import { clientError, RealtimeClientError } from './errors.js';
-import { isLonger } from './is-longer.js';
 import type { Link } from './link.js';
 
 /** Requests of the server that may run at the same time. */
@@ -18,13 +22,12 @@ export type RequestHandler = (
  * not at all: when the server cancels it or the connection ends, its signal aborts and what the
  * handler still returns is dropped.
  */
-export class ServerRequests {
+export class ServerRequests implements RequestTaker {
   // Maps: names and ids come from the wire.
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #running = new Map<string, AbortController>();
   readonly #link: Link;
   readonly #report: (error: unknown) => void;
-  #maxFrameBytes = 0;
 
   /** @param report gets what handlers throw that is no answer. */
   constructor(link: Link, report: (error: unknown) => void) {
@@ -35,7 +38,7 @@ export class ServerRequests {
   /** @throws RealtimeClientError with code `duplicate-handler`. */
   handle(event: string, handler: RequestHandler): () => void {
     if (this.#handlers.has(event)) {
-      throw clientError('duplicate-handler', 'The event has a handler already.');
+      throw clientError('duplicate-handler');
     }
     // A function of our own, so that the same one may be registered again.
     const registered: RequestHandler = (...args) => handler(...args);
@@ -45,22 +48,23 @@ export class ServerRequests {
     };
   }
 
-  connected(maxFrameBytes: number): void {
-    this.#maxFrameBytes = maxFrameBytes;
-  }
-
   /** The connection is gone: nobody waits for answers. */
   lost(): void {
-    for (const id of [...this.#running.keys()]) this.cancel({ id });
+    for (const id of [...this.#running.keys()]) this.#cancel(id);
   }
 
-  cancel({ id }: Pick<ServerCancelFrame, 'id'>): void {
+  receive(frame: ServerRequestFrame | ServerCancelFrame): void {
+    if (frame.type === 'request') this.#run(frame);
+    else this.#cancel(frame.id);
+  }
+
+  #cancel(id: string): void {
     const controller = this.#running.get(id);
     this.#running.delete(id);
-    controller?.abort(clientError('cancelled', 'The server does not wait any longer.'));
+    controller?.abort(clientError('cancelled'));
   }
 
-  receive({ id, event, payload }: ServerRequestFrame): void {
+  #run({ id, event, payload }: ServerRequestFrame): void {
     const handler = this.#handlers.get(event);
     if (handler === undefined) {
       this.#refuse(id, 'unknown-event');
@@ -88,7 +92,7 @@ export class ServerRequests {
     this.#running.delete(id);
     try {
       const text = encodeClientFrame({ type: 'response', id, payload });
-      if (isLonger(text, this.#maxFrameBytes)) throw new RangeError('The answer is too large.');
+      if (byteLength(text) > this.#link.maxFrameBytes) throw new RangeError('too large');
       this.#link.send(text);
     } catch (error) {
       this.#refuse(id, 'invalid-payload');

@@ -15,30 +15,22 @@ import {
   type SubscribedFrame,
   type UnsubscribedFrame,
 } from '../protocol/index.js';
-import type { ClientPresence } from './client-presence.js';
+import { ClientPresence, type PresenceRoom } from './client-presence.js';
 import { deferred, type Deferred } from './deferred.js';
-import type { Emitter } from './emitter.js';
+import { Emitter } from './emitter.js';
 import { clientError, fromErrorFrame, type RealtimeClientError } from './errors.js';
 import { Retry } from './retry.js';
-import type { RoomHost, StreamFrame } from './room-host.js';
-import { RoomStream } from './room-stream.js';
+import type { RoomFrame, RoomHost } from './room-host.js';
+import { RoomStream, type StreamHost } from './room-stream.js';
 import type { RoomLifecycle, RoomState } from './room.js';
 
 /** The open question of a room that was named in the hello. No id: those are decimal numbers. */
 const HELLO = 'hello';
 
-/** What a subscription needs of its room. */
-export interface SubscriptionRoom {
-  readonly name: string;
-  readonly presence: Pick<ClientPresence, 'subscribed' | 'lost' | 'forget'>;
-  readonly lifecycle: Emitter<RoomLifecycle>;
-  readonly deliver: (frame: MessageFrame) => void;
-}
-
 /** See the head of this file. */
-export class Subscription {
-  readonly #host: RoomHost;
-  readonly #room: SubscriptionRoom;
+export abstract class Subscription implements StreamHost, PresenceRoom {
+  readonly presence: ClientPresence;
+  readonly lifecycle: Emitter<RoomLifecycle>;
   readonly #stream: RoomStream;
   readonly #retry: Retry;
   #state: RoomState = 'unsubscribed';
@@ -49,28 +41,24 @@ export class Subscription {
   #isInvited = false;
   #question: string | undefined;
   #ready: Deferred<void> | undefined;
-  constructor(host: RoomHost, room: SubscriptionRoom) {
-    this.#host = host;
-    this.#room = room;
+
+  constructor(
+    readonly name: string,
+    protected readonly host: RoomHost,
+  ) {
+    this.lifecycle = new Emitter(host.settings.environment.reportError);
+    this.presence = new ClientPresence(host, this);
+    this.#stream = new RoomStream(this);
     this.#retry = new Retry(host.settings, () => {
       this.#askAgain();
     });
-    this.#stream = new RoomStream({
-      lifecycle: room.lifecycle,
-      deliver: room.deliver,
-      raise: (error) => {
-        this.#tell(error);
-      },
-      isSubscribed: () => this.#state === 'subscribed',
-      isAsking: () => this.#question !== undefined,
-      ask: () => {
-        this.#ask('subscribe');
-      },
-      askLater: () => {
-        this.#retry.later();
-      },
-    });
   }
+
+  /** Gives a message to who listens. */
+  abstract deliver(frame: MessageFrame): void;
+
+  /** Nobody listens any more, maybe. */
+  abstract release(): void;
 
   get state(): RoomState {
     return this.#state;
@@ -80,9 +68,19 @@ export class Subscription {
     return this.#stream.position;
   }
 
+  /** Whether the server has not answered yet. */
+  get isAsking(): boolean {
+    return this.#question !== undefined;
+  }
+
+  /** Asks again after a while. */
+  askLater(): void {
+    this.#retry.later();
+  }
+
   /** Wants to be in the room, and, for a new handler of `reset`, to have its state. */
   want(needsState = false): void {
-    const { closedBy, isConnected } = this.#host.link;
+    const { closedBy, isConnected } = this.host.link;
     if (closedBy !== undefined) return;
     if (needsState) this.#stream.needState();
     const wasWanted = this.#isWanted;
@@ -90,14 +88,13 @@ export class Subscription {
     if (wasWanted || this.#state === 'subscribed') {
       if (needsState) this.#askForState();
     } else {
-      if (isConnected) this.#ask('subscribe');
+      if (isConnected) this.ask('subscribe');
       this.#enter('subscribing');
     }
   }
 
-  /** Wants to be in the room until it is left. Resolves when it is. */
-  hold(): Promise<void> {
-    const { closedBy } = this.#host.link;
+  subscribe(): Promise<void> {
+    const { closedBy } = this.host.link;
     const ready = this.#ready ?? deferred();
     if (closedBy !== undefined) {
       ready.reject(closedBy);
@@ -111,30 +108,32 @@ export class Subscription {
   }
 
   /** Nobody listens any more. */
-  release(): void {
+  protected abandon(): void {
     if (this.#isHeld) return;
     if (this.#isInvited) this.#isWanted = false;
-    else this.leave();
+    else this.unsubscribe();
   }
 
-  /** Leaves the room, whoever listens. */
-  leave(): void {
+  unsubscribe(): void {
     if (this.#state === 'unsubscribed') return;
     const isKnownToServer = this.#state === 'subscribed' || this.#question !== undefined;
-    if (isKnownToServer && this.#host.link.isConnected) this.#ask('unsubscribe');
-    this.#forget(clientError('cancelled', 'The room was left.'));
+    if (isKnownToServer && this.host.link.isConnected) this.ask('unsubscribe');
+    this.#forget(clientError('cancelled'));
   }
 
   /** The room's part of a hello, if it is wanted. */
   hello(): HelloRoom | undefined {
     if (!this.#isWanted) return undefined;
     this.#question = HELLO;
-    return { room: this.#room.name, ...this.#stream.wish() };
+    return { room: this.name, ...this.#stream.wish() };
   }
 
   /** Frames may be sent: makes up for what was asked since the hello went out. */
   connected(): void {
-    if (!this.#isWanted && this.#question === HELLO) this.#ask('unsubscribe');
+    // After a move nobody has said that the connection before is gone.
+    this.presence.lost();
+    if (!this.#isWanted && this.#state === 'subscribed') this.#forget();
+    else if (!this.#isWanted && this.#question === HELLO) this.ask('unsubscribe');
     else {
       this.#askAgain();
       this.#askForState();
@@ -145,7 +144,7 @@ export class Subscription {
   lost(): void {
     this.#question = undefined;
     this.#retry.stop();
-    this.#room.presence.lost();
+    this.presence.lost();
     if (this.#isWanted) this.#enter('subscribing');
     else this.#forget();
   }
@@ -156,9 +155,10 @@ export class Subscription {
     this.#forget(error);
   }
 
-  receive(frame: StreamFrame): void {
+  receive(frame: RoomFrame): void {
     const { type } = frame;
-    if (type === 'subscribed' || type === 'unsubscribed') {
+    if (type === 'presence' || type === 'presence-change') this.presence.receive(frame);
+    else if (type === 'subscribed' || type === 'unsubscribed') {
       // Without id: about the rooms of the hello, or the server's own doing. With: the answer to a question.
       if (frame.id === undefined ? isId(this.#question) : frame.id !== this.#question) return;
       if (type === 'subscribed') this.#admit(frame);
@@ -168,35 +168,36 @@ export class Subscription {
 
   /** Takes an error frame, if it answers this room's question. */
   refuse(frame: ErrorFrame): boolean {
-    if (frame.id !== this.#question) return false;
+    if (frame.id !== this.#question) return this.presence.refuse(frame);
     const wasSubscribed = this.#state === 'subscribed';
     this.#question = undefined;
     if (this.#isWanted) this.#reject(fromErrorFrame(frame));
     // The subscription before the question goes on, as far as the server knows.
-    if (wasSubscribed && this.state === 'unsubscribed') this.#ask('unsubscribe');
+    if (wasSubscribed && this.state === 'unsubscribed') this.ask('unsubscribe');
     return true;
   }
 
-  #ask(type: 'subscribe' | 'unsubscribe'): void {
-    const { link } = this.#host;
+  /** Asks the server, by default to be in the room. */
+  ask(type: 'subscribe' | 'unsubscribe' = 'subscribe'): void {
+    const { link } = this.host;
     const id = link.nextId();
     this.#question = id;
     this.#retry.stop();
     link.send({
       type,
       id,
-      room: this.#room.name,
+      room: this.name,
       ...(type === 'subscribe' && this.#stream.wish()),
     });
   }
 
   #askAgain(): void {
-    if (this.#isWanted && this.#question === undefined) this.#ask('subscribe');
+    if (this.#isWanted && this.#question === undefined) this.ask('subscribe');
   }
 
   #askForState(): void {
-    const isOpen = this.#isWanted && this.#host.link.isConnected;
-    if (isOpen && this.#stream.mustAskForState) this.#ask('subscribe');
+    const isOpen = this.#isWanted && this.host.link.isConnected;
+    if (isOpen && this.#stream.mustAskForState) this.ask('subscribe');
   }
 
   #admit(frame: SubscribedFrame): void {
@@ -214,7 +215,7 @@ export class Subscription {
     this.#enter('subscribed', { position: this.position ?? frame, recovered, replayed });
     // Handlers may have left.
     if (this.#state !== 'subscribed') return;
-    this.#room.presence.subscribed();
+    this.presence.subscribed();
     proceed();
   }
 
@@ -223,8 +224,7 @@ export class Subscription {
     // With id it answers our own unsubscribe: the room was left when that was asked.
     if (id !== undefined) return;
     const code = reason ?? 'not-subscribed';
-    const message = 'The server ended or refused the subscription.';
-    this.#reject(fromErrorFrame({ code, message, retryable: isRetryable(code) }));
+    this.#reject(fromErrorFrame({ code, message: code, retryable: isRetryable(code) }));
   }
 
   /** The server does not want us here: for now, or for good. */
@@ -241,11 +241,12 @@ export class Subscription {
     } else {
       this.#forget(error, error.code);
     }
-    if (!isAwaited || this.#room.lifecycle.has('error')) this.#tell(error);
+    if (!isAwaited || this.lifecycle.has('error')) this.raise(error);
   }
 
-  #tell(error: RealtimeClientError): void {
-    if (!this.#room.lifecycle.emit('error', error)) this.#host.raise(error);
+  /** Tells of what went wrong. */
+  raise(error: RealtimeClientError): void {
+    if (!this.lifecycle.emit('error', error)) this.host.raise(error);
   }
 
   /** Out of the room: nothing is wanted and nothing remembered. Whoever waits to be in it gets the error. */
@@ -253,7 +254,7 @@ export class Subscription {
     this.#isWanted = this.#isHeld = this.#isInvited = false;
     this.#stream.forget();
     this.#retry.stop();
-    this.#room.presence.forget();
+    this.presence.forget();
     if (error !== undefined) this.#settle()?.reject(error);
     this.#enter('unsubscribed', { reason });
   }
@@ -268,7 +269,7 @@ export class Subscription {
   #enter<S extends RoomState>(state: S, ...args: RoomLifecycle[S]): void {
     if (this.#state === state) return;
     this.#state = state;
-    this.#room.lifecycle.emit(state, ...args);
+    this.lifecycle.emit(state, ...args);
   }
 }
 

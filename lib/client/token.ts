@@ -1,3 +1,5 @@
+import { clientError, type RealtimeClientError } from './errors.js';
+
 /**
  * Where the client's credentials come from: a fixed token, or a function that is called before
  * every attempt to connect and when the server asks for fresh ones. `undefined` connects without a
@@ -24,7 +26,11 @@ export function readToken(
   }).then(proceed, refuse);
 }
 
-/** Whether the token function said that there are no credentials and will be none. */
-export function isFinalRefusal(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'unauthorized';
+/**
+ * What a token function threw, as an error of the client: retryable, unless it said that there are no
+ * credentials and will be none.
+ */
+export function tokenError(cause: unknown): RealtimeClientError {
+  const isFinal = cause instanceof Error && 'code' in cause && cause.code === 'unauthorized';
+  return clientError(isFinal ? 'unauthorized' : 'token-failed', { cause, retryable: !isFinal });
 }

@@ -1,6 +1,6 @@
 import type { AuthenticateFrame, HelloFrame } from '../protocol/index.js';
 import type { CoreLimits } from './limits.js';
-import type { Clock, Observer } from './ports/index.js';
+import type { Clock, FrameParser, Observer } from './ports/index.js';
 import type { RequestContext } from './request-context.js';
 import type { RoomFrame } from './room-frame.js';
 
@@ -15,6 +15,8 @@ export interface ConnectionHost<Connection> {
   readonly limits: CoreLimits;
   readonly observer: Observer;
   readonly clock: Clock;
+  /** Reads large frames. Absent: they are read like all others. */
+  readonly frameParser: FrameParser | undefined;
   /** Handlers that may run at once, a connection. */
   readonly concurrency: number;
   /** Authenticates the peer and, in the end, opens or closes the connection. Never rejects. */

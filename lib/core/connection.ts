@@ -17,11 +17,12 @@ import {
   type HelloFrame,
   type Payload,
 } from '../protocol/index.js';
+import { clientName } from './client-name.js';
 import { ClientRequests } from './client-requests.js';
 import type { ConnectionHost } from './connection-host.js';
 import { EarlyFrames } from './early-frames.js';
 import { FrameDispatcher } from './frame-dispatcher.js';
-import { FrameRate } from './frame-rate.js';
+import { Intake } from './intake.js';
 import type { LocalRoom } from './local-room.js';
 import { Outbox } from './outbox.js';
 import type {
@@ -31,6 +32,7 @@ import type {
   Transport,
   TransportListener,
 } from './ports/index.js';
+import { ReadPressure } from './read-pressure.js';
 import { Requests } from './requests.js';
 import { subscribeWish } from './room-frame.js';
 import { Turns } from './turns.js';
@@ -48,8 +50,9 @@ export class Connection implements TransportListener {
   #clientRequests: ClientRequests | undefined;
   #replays: Turns | undefined;
   #early: EarlyFrames | undefined;
-  #rate: FrameRate | undefined;
+  #intake: Intake | undefined;
   readonly #dispatcher: FrameDispatcher<Connection>;
+  readonly #reading: ReadPressure;
   #state: ConnectionState = 'awaiting-hello';
   #session: Session | undefined;
   #rightsVersion = 0;
@@ -67,12 +70,10 @@ export class Connection implements TransportListener {
     private readonly transport: Transport,
     private readonly host: ConnectionHost<Connection>,
   ) {
-    this.outbox = new Outbox(transport, host.limits.outboxBytes, () => {
-      this.close(CloseCode.SlowConsumer, 'reads too slowly');
-    });
-    this.#dispatcher = new FrameDispatcher<Connection>(this, host, (full) => {
-      this.#press(full);
-    });
+    const { limits, observer } = host;
+    this.outbox = new Outbox(transport, limits.outboxBytes, this.stuck.bind(this), observer);
+    this.#reading = new ReadPressure(transport);
+    this.#dispatcher = new FrameDispatcher<Connection>(this, host, this.#reading.press);
   }
 
   /** Its unanswered requests. */
@@ -85,10 +86,8 @@ export class Connection implements TransportListener {
   /** What the server has asked its client. */
   get clientRequests(): ClientRequests {
     const { observer, limits } = this.host;
-    if (this.#clientRequests === undefined) {
-      this.#clientRequests = new ClientRequests(this.outbox, observer, limits.clientRequests);
-      if (!this.isLive) this.#clientRequests.close();
-    }
+    this.#clientRequests ??= new ClientRequests(this.outbox, observer, limits.clientRequests);
+    if (!this.isLive) this.#clientRequests.close();
     return this.#clientRequests;
   }
 
@@ -123,9 +122,7 @@ export class Connection implements TransportListener {
    * users. Holds the client's key, which is nobody else's business.
    */
   get client(): string {
-    // No user has an empty id, so nobody shares a name with those who have none of their own.
-    const userId = this.#session?.isFleeting === true ? '' : (this.user?.id ?? '');
-    return `${String(userId.length)}:${userId}:${this.#clientKey ?? `@${this.id}`}`;
+    return clientName(this.#session, this.#clientKey ?? `@${this.id}`);
   }
 
   /** Which of its client's connections it is; `undefined` if the client does not say. */
@@ -197,7 +194,7 @@ export class Connection implements TransportListener {
     return this.#requests?.idle() ?? Promise.resolve();
   }
 
-  /** Ends it with a code and a reason that the peer sees. */
+  /** Ends it. The peer sees code and reason. */
   close(code: number, reason: string): void {
     if (this.#state === 'closed') return;
     this.transport.close(code, reason);
@@ -206,21 +203,31 @@ export class Connection implements TransportListener {
 
   message(message: string | Uint8Array, bytes: number): void {
     if (this.#state === 'closed') return;
-    if (this.#state === 'awaiting-hello' && bytes > this.host.limits.preAuthInboxBytes) {
-      this.close(CloseCode.MessageTooBig, 'too big before connected');
-      return;
-    }
     if (this.#state !== 'awaiting-hello') {
-      this.#rate ??= new FrameRate(this, this.host.clock, this.host.limits);
-      if (!this.#rate.admits(message, bytes)) return;
-    }
-    const frame = decodeClientFrame(message);
+      this.#intake ??= new Intake(this, this.host);
+      this.#intake.receive(message, bytes);
+    } else if (bytes <= this.host.limits.preAuthInboxBytes) {
+      this.take(decodeClientFrame(message), bytes);
+    } else this.close(CloseCode.MessageTooBig, 'too big before connected');
+  }
+
+  /** Handles what was read of a message. To be called in the order in which the messages came. */
+  take(frame: ClientFrame<Payload> | ProtocolError, bytes: number): void {
     if (frame instanceof ProtocolError) this.#refuse(frame);
     else this.#route(frame, bytes);
   }
 
+  /** Stops reading from the peer while a large frame is read elsewhere, and starts again. */
+  hold(isHeld: boolean): void {
+    this.#reading.hold(isHeld);
+  }
+
   drained(): void {
     this.outbox.drained();
+  }
+
+  stuck(): void {
+    this.close(CloseCode.SlowConsumer, 'reads too slowly');
   }
 
   silent(): void {
@@ -250,8 +257,10 @@ export class Connection implements TransportListener {
 
   #route(frame: ClientFrame<Payload>, bytes: number): void {
     if (!this.#greeted) this.#receiveHello(frame);
-    else if (this.#state === 'awaiting-hello') this.#keepEarly(frame, bytes);
-    else this.#dispatcher.receive(frame, bytes);
+    else if (this.#state === 'awaiting-hello') {
+      this.#early ??= new EarlyFrames(this.host.limits.preAuthInboxBytes, this.#reading.press);
+      this.#early.push(frame, bytes);
+    } else this.#dispatcher.receive(frame, bytes);
   }
 
   #receiveHello(frame: ClientFrame<Payload>): void {
@@ -266,13 +275,6 @@ export class Connection implements TransportListener {
     void this.host.admit(this, frame);
   }
 
-  #keepEarly(frame: ClientFrame<Payload>, bytes: number): void {
-    this.#early ??= new EarlyFrames(this.host.limits.preAuthInboxBytes, (full) => {
-      this.#press(full);
-    });
-    this.#early.push(frame, bytes);
-  }
-
   #replayEarly(): void {
     const early = this.#early?.take() ?? [];
     for (const { frame, bytes } of early) {
@@ -281,16 +283,12 @@ export class Connection implements TransportListener {
     if (this.#state !== 'awaiting-hello') this.#early = undefined;
   }
 
-  #press(full: boolean): void {
-    if (full) this.transport.pause();
-    else this.transport.resume();
-  }
-
   #end(code: number, reason: string): void {
     // A transport may report the end from within its own `close`.
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#early?.take();
+    this.#intake?.close();
     this.#dispatcher.clear();
     this.outbox.close();
     this.#requests?.close();

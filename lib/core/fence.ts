@@ -1,5 +1,6 @@
 import { CloseCode } from '../protocol/index.js';
 import type { Connection } from './connection.js';
+import type { Departures } from './departures.js';
 import type { Hub } from './hub.js';
 import type { Broker, ControlCommand, Observer } from './ports/index.js';
 
@@ -10,6 +11,7 @@ export interface FenceDependencies {
   readonly broker: Pick<Broker, 'command'>;
   readonly hub: Hub;
   readonly observer: Observer;
+  readonly departures: Pick<Departures, 'has'>;
 }
 
 /**
@@ -37,7 +39,10 @@ export class Fence {
     });
   }
 
-  /** Closes this node's older connections of a client that has come back. */
+  /**
+   * Closes this node's older connections of a client that has come back; not those that were asked to
+   * leave: the client closes them itself when the new one has everything, and has answers to get there.
+   */
   replace(command: Replacement): void {
     const { userId, client, connectionId } = command;
     const all = [...this.deps.hub.ofUser(userId)].filter((one) => one.client === client);
@@ -45,6 +50,7 @@ export class Fence {
     const place = all.findIndex(({ id }) => id === connectionId);
     for (const [index, connection] of all.entries()) {
       if (index === place || !isOlder(connection, command, index < place)) continue;
+      if (this.deps.departures.has(connection)) continue;
       connection.close(CloseCode.Replaced, 'replaced by a newer connection');
     }
   }

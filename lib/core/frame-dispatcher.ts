@@ -29,18 +29,22 @@ export class FrameDispatcher<Connection extends Dispatched> {
     private readonly host: ConnectionHost<Connection>,
     pressure: (full: boolean) => void,
   ) {
-    this.#inbox = new Inbox(host.limits.inboxBytes, host.concurrency, pressure);
+    this.#inbox = new Inbox(host.limits.inboxBytes, host.concurrency, pressure, host.clock);
   }
 
   /** Takes a frame. */
   receive(frame: ClientFrame<Payload>, bytes: number): void {
     const { connection } = this;
+    const wasUsed = connection.outbox.wasUsed || frame.type !== 'ping';
+    connection.outbox.wasUsed = wasUsed;
     switch (frame.type) {
       case 'hello':
         this.connection.close(CloseCode.BadFrame, 'expected no second hello');
         return;
       case 'ping':
         connection.outbox.send({ ...frame, type: 'pong' });
+        // Signs of life are no use.
+        connection.outbox.wasUsed = wasUsed;
         return;
       case 'cancel':
         connection.requests.cancel(frame.id);

@@ -4,9 +4,13 @@
  * Invariant: a task is started only after all tasks before it were started. A task that is marked
  * exclusive starts only when no other exclusive one runs; it holds back everything behind it.
  *
+ * Tasks that are there together and wait for nothing would keep the process to themselves: after a while
+ * the rest waits for the next turn of the event loop (fair turns).
+ *
  * The bound works by back-pressure, not by loss: at the limit the peer's link is paused, at half of
  * it resumed.
  */
+import type { Clock } from './ports/index.js';
 
 /** A unit of work that came from the wire. */
 export interface InboxTask {
@@ -17,6 +21,16 @@ export interface InboxTask {
   /** Starts the work. The promise settles when the next task may take this one's place. Never rejects. */
   run(): Promise<void> | undefined;
 }
+
+/**
+ * Of tasks that waited behind others, so many may start one after the other until the clock is asked for
+ * the next turn; fewer are no burden to anybody.
+ */
+const TASKS_BEFORE_TURN = 32;
+
+/** And so many, or as many as begin within so many milliseconds, before that turn has to come. */
+const TASKS_PER_TURN = 256;
+const TURN_MS = 10;
 
 /** Counted for each waiting frame besides its bytes: 10 000 empty frames are not free. */
 export const FRAME_OVERHEAD_BYTES = 128;
@@ -30,6 +44,12 @@ export class Inbox {
   #exclusiveRunning = false;
   #pumping = false;
   #full = false;
+  /** Tasks that were started since nothing waited, or since a turn of the event loop began. */
+  #started = 0;
+  /** Calls off the next turn, if it was asked for. */
+  #cancelTurn: (() => void) | undefined;
+  #turnAskedAt = 0;
+  #mustWait = false;
   /** One for all requests. */
   #finish: (() => void) | undefined;
 
@@ -37,11 +57,13 @@ export class Inbox {
    * @param limitBytes bytes at which `pressure(true)` is called.
    * @param concurrency how many tasks may run at once; at least 1.
    * @param pressure called with `true` when the inbox is full, with `false` when it has room again.
+   * @param clock tells when the next turn of the event loop has begun.
    */
   constructor(
     private readonly limitBytes: number,
     private readonly concurrency: number,
     private readonly pressure: (full: boolean) => void,
+    private readonly clock: Clock,
   ) {}
 
   /** Bytes that wait, the overhead of each frame included. */
@@ -56,6 +78,8 @@ export class Inbox {
 
   /** Puts a task at the end and runs it as soon as its turn has come, perhaps at once. */
   push(task: InboxTask): void {
+    // Nobody else's turn was taken: this is the first task of a new run.
+    if (this.#running === 0 && this.#waiting.length === 0) this.#started = 0;
     this.#waiting.push(task);
     this.#bytes += task.bytes + FRAME_OVERHEAD_BYTES;
     this.#pump();
@@ -67,19 +91,46 @@ export class Inbox {
     this.#waiting.length = 0;
     this.#head = 0;
     this.#bytes = 0;
+    this.#cancelTurn?.();
+    this.#cancelTurn = undefined;
+    this.#mustWait = false;
   }
 
   /** Iterative on purpose: a task that finishes at once must not deepen the stack (GHSA-hpwf-8g29-85qm). */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#running < this.concurrency) {
+    while (this.#running < this.concurrency && !this.#mustWait) {
       const task = this.#waiting[this.#head];
       if (task === undefined || (task.exclusive && this.#exclusiveRunning)) break;
+      this.#started += 1;
+      if (this.#started > TASKS_BEFORE_TURN && this.#hasHadItsTurn()) break;
       this.#dequeue(task);
       this.#start(task);
     }
     this.#pumping = false;
+  }
+
+  /** Asks for the next turn if that was not done; says whether it has to be waited for. */
+  #hasHadItsTurn(): boolean {
+    if (this.#cancelTurn === undefined) {
+      this.#turnAskedAt = this.clock.now();
+      this.#cancelTurn = this.clock.after(0, () => {
+        this.#beginTurn();
+      });
+    }
+    const hasHadTime = this.clock.now() - this.#turnAskedAt >= TURN_MS;
+    this.#mustWait = hasHadTime || this.#started > TASKS_BEFORE_TURN + TASKS_PER_TURN;
+    return this.#mustWait;
+  }
+
+  #beginTurn(): void {
+    this.#cancelTurn = undefined;
+    this.#started = 0;
+    if (!this.#mustWait) return;
+    this.#mustWait = false;
+    this.#pump();
+    this.#weigh();
   }
 
   #dequeue(task: InboxTask): void {

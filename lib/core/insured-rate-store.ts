@@ -32,6 +32,8 @@ export class InsuredRateStore implements RateStore {
   async consume(key: string, charges: readonly RateCharge[]): Promise<RateVerdict> {
     const { store, local, nodes, clock } = this.insurance;
     if (!this.#isAway || clock.now() >= this.#askAgainAt) {
+      // One asks whether it is back; the others are not to wait for that.
+      if (this.#isAway) this.#askAgainAt = clock.now() + REST_MS;
       try {
         const verdict = await store.consume(key, charges);
         this.#isAway = false;

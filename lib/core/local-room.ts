@@ -5,6 +5,7 @@ import { RoomFanOut } from './room-fan-out.js';
 import { encodeMessageBytes } from './room-message.js';
 import { Tail, type EncodedMessage } from './tail.js';
 import type { Turns } from './turns.js';
+import type { VolatileMessage } from './volatile-backlog.js';
 
 /** A connection, as far as a room needs to know it. */
 export interface Member {
@@ -82,6 +83,7 @@ export class LocalRoom {
   /** A connection is in the room no longer, or begins anew. */
   exit(member: Member): void {
     this.#fanOut.delete(member);
+    member.outbox.leaveRoom(this.name);
     this.replays.get(member)?.stop();
     this.replays.delete(member);
     this.forgetTail();
@@ -151,10 +153,16 @@ export class LocalRoom {
   #send(publication: DeliveredPublication): Uint8Array | undefined {
     if (this.members.size === 0) return undefined;
     const message = encodeMessageBytes(this.name, publication);
-    const { except } = publication;
-    if (except === undefined || except.length === 0) this.#fanOut.send(message);
-    else this.#sendToOthers(except, publication, message);
+    const { except, position } = publication;
+    if (except !== undefined && except.length > 0) this.#sendToOthers(except, publication, message);
+    else if (position === undefined)
+      this.#fanOut.sendVolatile(this.#volatile(publication, message));
+    else this.#fanOut.send(message);
     return message;
+  }
+
+  #volatile({ latest }: DeliveredPublication, bytes: Uint8Array): VolatileMessage {
+    return { room: this.name, bytes, latest };
   }
 
   #sendToOthers(
@@ -162,8 +170,11 @@ export class LocalRoom {
     publication: DeliveredPublication,
     message: Uint8Array,
   ): void {
+    const volatile =
+      publication.position === undefined ? this.#volatile(publication, message) : undefined;
     for (const member of this.members) {
       if (except.includes(member.id)) skip(member, this.name, publication);
+      else if (volatile !== undefined) member.outbox.sendVolatile(volatile);
       else member.outbox.sendEncoded(message, message.byteLength);
     }
   }

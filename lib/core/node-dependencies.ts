@@ -5,6 +5,7 @@ import type { CoreLimits } from './limits.js';
 import type {
   Broker,
   Clock,
+  FrameParser,
   HistoryPolicy,
   Observer,
   Operation,
@@ -45,6 +46,10 @@ export interface NodeDependencies {
   readonly history: HistoryPolicy;
   readonly sessions: SessionOptions;
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number };
+  /** Milliseconds after which a connection that nobody uses ends. Default 0: never. */
+  readonly idleTimeoutMs?: number;
+  /** Reads large frames on another thread. Absent: they are read like all others. */
+  readonly frameParser?: FrameParser | undefined;
   /** Handlers that may run at once, a connection. At least 1. */
   readonly concurrency: number;
 }
@@ -58,6 +63,8 @@ export interface Outgoing {
   readonly except?: readonly string[];
   /** Whether it has no position and is never stored. Default false. Only in rooms. */
   readonly volatile?: boolean;
+  /** What a volatile message is the latest of, see `Publication`. 1 to 64 characters. */
+  readonly latest?: string | undefined;
   /** Names the publish, so that one that is repeated takes effect once. */
   readonly operation?: Operation | undefined;
 }

@@ -6,10 +6,12 @@ import type { ConnectionHost, RequestHandler } from './connection-host.js';
 import { Connection } from './connection.js';
 import { obey } from './control.js';
 import { Deadlines } from './deadlines.js';
+import { Departures, type DepartureTimes } from './departures.js';
 import { Fence } from './fence.js';
-import { sayGoodbye } from './goodbye.js';
+import { Goodbye, type GoodbyeTimes } from './goodbye.js';
 import { Hub } from './hub.js';
 import { IdempotentRequests } from './idempotent-requests.js';
+import { IdleConnections } from './idle-connections.js';
 import type { CoreLimits } from './limits.js';
 import type { NodeDependencies, Outgoing } from './node-dependencies.js';
 import type {
@@ -27,6 +29,7 @@ import type {
   Transport,
   TransportListener,
 } from './ports/index.js';
+import { Placements } from './placements.js';
 import { PresenceTracker } from './presence.js';
 import type { RequestContext } from './request-context.js';
 import type { RoomFrame } from './room-frame.js';
@@ -41,27 +44,35 @@ export class RealtimeNode implements ConnectionHost<Connection> {
   readonly rooms: Rooms;
   readonly sessions: Sessions;
   readonly fence: Fence;
-  readonly #assigned = new AssignedRooms();
+  readonly #placements: Placements;
   readonly #presence: PresenceTracker;
   readonly #subscriptions: Subscriptions;
   readonly #admission: Admission;
   readonly #idempotent: IdempotentRequests;
   readonly #questions: ClientQuestions;
   readonly #helloDeadlines: Deadlines<Connection>;
+  readonly #departures: Departures;
+  readonly #goodbye: Goodbye;
+  readonly #idle: IdleConnections;
 
   constructor(private readonly deps: NodeDependencies) {
     const { limits, application } = deps;
     this.rooms = new Rooms(deps);
-    this.fence = new Fence({ ...deps, hub: this.hub });
+    const { hub } = this;
+    const departures = (this.#departures = new Departures(deps));
+    this.fence = new Fence({ ...deps, hub, departures });
+    this.#idle = new IdleConnections({ idleTimeoutMs: 0, ...deps, hub });
     this.#presence = new PresenceTracker(deps);
     this.#questions = new ClientQuestions({ ...deps, hub: this.hub, rooms: this.rooms });
     const runsPerUser = limits.idempotentRuns;
     this.#idempotent = new IdempotentRequests({ ...deps, runsPerUser });
+    const others = (): Promise<void> => this.#idempotent.idle();
+    this.#goodbye = new Goodbye({ ...deps, hub, departures, others });
+    const parts = { rooms: this.rooms, assigned: new AssignedRooms(), presence: this.#presence };
+    this.#placements = new Placements({ ...deps, ...parts });
     this.#subscriptions = new Subscriptions({
       ...deps,
-      rooms: this.rooms,
-      assigned: this.#assigned,
-      presence: this.#presence,
+      ...parts,
       publish: (room, message) => this.publish(room, message),
     });
     this.sessions = new Sessions({
@@ -98,6 +109,10 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     return this.deps.clock;
   }
 
+  get frameParser(): NodeDependencies['frameParser'] {
+    return this.deps.frameParser;
+  }
+
   get concurrency(): number {
     return this.deps.concurrency;
   }
@@ -128,6 +143,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
   accept(transport: Transport, handshake: Handshake): TransportListener {
     const connection = new Connection(this.deps.random.id(), handshake, transport, this);
     this.hub.add(connection);
+    this.#idle.watch();
     const { clock, limits } = this.deps;
     this.#helloDeadlines.set(connection, clock.now() + limits.helloTimeoutMs);
     if (!handshake.negotiated) connection.greet();
@@ -196,45 +212,30 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     return this.deps.broker.command({ kind: 'reauthorize', userId });
   }
 
-  /** Puts a connection into a room by the server's will; the client is told by `subscribed`. */
-  async join(connection: Connection, room: string): Promise<void> {
-    this.#assigned.add(connection, room);
-    if (connection.rooms.has(room)) return;
-    const admitted = await this.rooms.join(connection, room, ({ position }) => ({
-      admit: () => {
-        // Taken out again while the broker was asked: the last intent counts. Another join may have
-        // been quicker; then the client knows.
-        if (!this.#assigned.has(connection, room) || connection.rooms.has(room)) return false;
-        connection.outbox.send({ type: 'subscribed', room, ...position });
-        return true;
-      },
-    }));
-    if (!admitted) return;
-    this.#presence.enter(connection, room, this.deps.directory.find(room)?.presence);
+  /** Puts a connection into a room by the server's will; see {@link Placements.join}. */
+  join(connection: Connection, room: string): Promise<void> {
+    return this.#placements.join(connection, room);
   }
 
-  /** Takes a connection out of a room by the server's will; the client is told by `unsubscribed`. */
+  /** Takes a connection out of a room by the server's will; see {@link Placements.leave}. */
   leave(connection: Connection, room: string, reason?: string): void {
-    this.#assigned.delete(connection, room);
-    if (!this.rooms.leave(connection, room)) return;
-    this.#presence.leave(connection, room);
-    connection.outbox.send({
-      type: 'unsubscribed',
-      room,
-      ...(reason === undefined ? {} : { reason }),
-    });
+    this.#placements.leave(connection, room, reason);
   }
 
-  /**
-   * Says goodbye to everybody: announces it, waits for answers that are due, closes with 1001.
-   *
-   * @param drainMs longest wait for answers. 0: do not wait.
-   * @param spreadMs longest time over which clients are asked to spread their return.
-   */
-  async drain(drainMs: number, spreadMs: number): Promise<void> {
-    const connections = [...this.hub.connections];
-    const { clock } = this.deps;
-    await sayGoodbye(connections, { clock, drainMs, spreadMs }, this.#idempotent.idle());
+  /** Whether it has begun to {@link drain}: it is to get no new connections. */
+  get isDraining(): boolean {
+    return this.#goodbye.hasBegun;
+  }
+
+  /** Says goodbye to everybody; see {@link Goodbye.say}. */
+  drain(times: GoodbyeTimes): Promise<void> {
+    return this.#goodbye.say(times);
+  }
+
+  /** Asks a random part of the connections to go elsewhere; see {@link Departures.askSome}. */
+  rebalance(fraction: number, times: DepartureTimes): Promise<number> {
+    const open = [...this.hub.connections].filter(({ state }) => state === 'open');
+    return this.#departures.askSome(open, fraction, times);
   }
 
   // ConnectionHost: what a connection delegates to.
@@ -270,6 +271,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
   ended(connection: Connection, code: number, reason: string): void {
     this.sessions.end(connection);
     this.#helloDeadlines.delete(connection);
+    this.#departures.ended(connection);
     this.rooms.leaveAll(connection);
     this.#presence.end(connection, code);
     this.hub.delete(connection);
@@ -285,13 +287,14 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     return { kind: 'sessions', sessions: this.sessions.ofUser(question.userId) };
   }
 
-  #publication({ event, payload, except }: Outgoing): Publication {
+  #publication({ event, payload, except, latest }: Outgoing): Publication {
     return {
       id: this.deps.random.id(),
       event,
       timestamp: this.deps.clock.now(),
       ...(payload === undefined ? {} : { payload }),
       ...(except === undefined || except.length === 0 ? {} : { except }),
+      ...(latest === undefined ? {} : { latest }),
     };
   }
 }

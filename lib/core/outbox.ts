@@ -7,7 +7,11 @@ import {
 import { errorFrame } from './error-frame.js';
 import { RealtimeError } from './errors.js';
 import { BUNDLE_BYTES, type MessageBundle } from './message-bundle.js';
-import type { Transport } from './ports/index.js';
+import type { Observer, Transport } from './ports/index.js';
+import { VolatileBacklog, type VolatileMessage } from './volatile-backlog.js';
+
+/** The part of the bound beyond which a peer is behind: volatile messages do not wait behind so much. */
+const BEHIND_PART = 1 / 4;
 
 /**
  * What goes to one peer, bounded in bytes. Frames that are sent before the connection is open (by a
@@ -18,15 +22,25 @@ export class Outbox {
   #heldBytes = 0;
   #waiters: (() => void)[] | undefined;
   #closed = false;
+  /** Made when a volatile message comes for a peer that is behind; gone when it has caught up. */
+  #backlog: VolatileBacklog | undefined;
+
+  /**
+   * Whether the connection was used since this was last set to false: by a frame to or from its peer that
+   * is neither a sign of life nor a message of a room.
+   */
+  wasUsed = false;
 
   /**
    * @param limitBytes most bytes that may wait; one frame alone may be larger.
    * @param overflow called once when the limit is reached; expected to close the connection.
+   * @param observer counts volatile messages that are skipped.
    */
   constructor(
     private readonly transport: Transport,
     private readonly limitBytes: number,
     private readonly overflow: () => void,
+    private readonly observer?: Pick<Observer, 'ignored'>,
   ) {}
 
   /** Sends the first frame, then what was held back. */
@@ -56,6 +70,29 @@ export class Outbox {
   sendEncoded(message: string | Uint8Array, bytes: number): void {
     if (this.#held === undefined) this.#transmit(message, bytes);
     else this.#hold(message, bytes);
+  }
+
+  /**
+   * Sends a volatile message, unless the peer is behind, which it is from a quarter of the bound on: then
+   * the message is skipped, or waits as the latest of its key until the peer has caught up.
+   */
+  sendVolatile(message: VolatileMessage): void {
+    const { bytes } = message;
+    const isBehind = this.transport.bufferedBytes > this.limitBytes * BEHIND_PART;
+    if (this.#closed) return;
+    if (this.#backlog === undefined && !isBehind) {
+      this.sendEncoded(bytes, bytes.byteLength);
+      return;
+    }
+    this.#backlog ??= new VolatileBacklog(this.limitBytes * BEHIND_PART);
+    for (let skipped = this.#backlog.put(message); skipped > 0; skipped -= 1) {
+      this.observer?.ignored('volatile-skipped');
+    }
+  }
+
+  /** Forgets what waits of a room's volatile messages: the peer is in the room no longer. */
+  leaveRoom(room: string): void {
+    this.#backlog?.leave(room);
   }
 
   /**
@@ -108,6 +145,7 @@ export class Outbox {
 
   /** The peer has taken everything. */
   drained(): void {
+    if (this.#backlog !== undefined) this.#catchUp(this.#backlog);
     const waiters = this.#waiters;
     if (waiters === undefined) return;
     this.#waiters = undefined;
@@ -118,13 +156,26 @@ export class Outbox {
   close(): void {
     this.#closed = true;
     this.#held = [];
+    this.#backlog = undefined;
     this.drained();
   }
 
   #transmit(message: string | Uint8Array, bytes: number): void {
     if (this.#closed) return;
+    this.wasUsed = true;
     if (this.takes(bytes)) this.transport.send(message);
     else this.#overflow();
+  }
+
+  /** Tells what was skipped, then sends the latest. Goes on another time if that makes the peer late again. */
+  #catchUp(backlog: VolatileBacklog): void {
+    while (!backlog.isEmpty && this.hasRoom()) {
+      const skipped = backlog.takeSkipped();
+      const latest = skipped === undefined ? backlog.takeLatest() : undefined;
+      if (skipped !== undefined) this.send({ type: 'skipped', ...skipped });
+      if (latest !== undefined) this.sendEncoded(latest.bytes, latest.bytes.byteLength);
+    }
+    if (backlog.isEmpty) this.#backlog = undefined;
   }
 
   #hold(message: string | Uint8Array, bytes: number): void {

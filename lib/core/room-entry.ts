@@ -4,10 +4,10 @@ import {
   type Position,
   type SubscribedFrame,
 } from '../protocol/index.js';
-import { PAGE } from './catch-up.js';
 import { RealtimeError } from './errors.js';
+import type { HistoryReads } from './history-reads.js';
 import type { LocalRoom } from './local-room.js';
-import type { Broker, HistoryPage, RoomSnapshot } from './ports/index.js';
+import type { HistoryPage, RoomSnapshot } from './ports/index.js';
 import { judge, lost, positionOf, whyNot, type Verdict } from './recovery.js';
 import type { SubscribeWish } from './room-frame.js';
 
@@ -28,7 +28,7 @@ export interface EntryPlan {
 
 /** What it takes to plan. */
 export interface EntryDependencies {
-  readonly broker: Pick<Broker, 'history'>;
+  readonly reads: HistoryReads;
   /** Most messages that are replayed to one client. */
   readonly maxReplay: number;
   /** Takes a snapshot of the room. Absent: the room offers none, or the client wants none. */
@@ -50,7 +50,7 @@ export async function planEntry(
 }
 
 async function planRecovery(
-  { broker, maxReplay }: EntryDependencies,
+  { reads, maxReplay }: EntryDependencies,
   room: LocalRoom,
   wish: SubscribeWish,
 ): Promise<EntryPlan> {
@@ -59,7 +59,7 @@ async function planRecovery(
   if ('recovered' in from) {
     return from.recovered ? { verdict: from, from: room.position } : { verdict: from };
   }
-  const page = await readFrom(broker, room, from);
+  const page = await reads.read(room, from);
   const reason = whyNot(from, page);
   if (reason !== undefined) return { verdict: lost(reason) };
   return { verdict: { recovered: true, replayed: missedSince(from, room) }, from, page };
@@ -70,7 +70,7 @@ async function planRecovery(
  * stream, never in neither.
  */
 async function planSnapshot(
-  { broker }: EntryDependencies,
+  { reads }: EntryDependencies,
   room: LocalRoom,
   take: () => Promise<RoomSnapshot>,
 ): Promise<EntryPlan> {
@@ -82,7 +82,7 @@ async function planSnapshot(
     if (room.tail.between(from, room.position) !== undefined || isSame(from, room.position)) {
       return { from, snapshot: payload };
     }
-    const page = await readFrom(broker, room, from);
+    const page = await reads.read(room, from);
     if (whyNot(from, page) === undefined) return { from, page, snapshot: payload };
   }
   const message = 'the room changes faster than its snapshot is taken';
@@ -112,14 +112,6 @@ export function entryFrame(room: LocalRoom, plan: EntryPlan): SubscribedFrame<En
     ...(verdict?.recovered === true ? { replayed: missedSince(from, room) } : {}),
     ...(snapshot === undefined ? {} : { snapshot: { text: snapshot } }),
   };
-}
-
-function readFrom(
-  broker: Pick<Broker, 'history'>,
-  room: LocalRoom,
-  { offset }: Position,
-): Promise<HistoryPage> {
-  return broker.history(room.name, { direction: 'forwards', from: offset, ...PAGE });
 }
 
 /** How many messages lie between a position and the room's. None if the position is ahead of this node. */

@@ -1,5 +1,6 @@
 import { MessageBundle } from './message-bundle.js';
 import type { Outbox } from './outbox.js';
+import type { VolatileMessage } from './volatile-backlog.js';
 
 /** A receiver, as far as sending is concerned. */
 interface Receiver {
@@ -35,8 +36,19 @@ export class RoomFanOut<Member extends Receiver> {
 
   /** Sends a message to every member. */
   send(message: Uint8Array): void {
-    if (this.#bundle?.add(message) !== true) this.#begin(message);
+    this.#give(message);
     for (const { outbox } of this.#apart) outbox.sendEncoded(message, message.byteLength);
+  }
+
+  /** Sends a volatile message to every member who is not behind. */
+  sendVolatile(message: VolatileMessage): void {
+    this.#give(message.bytes);
+    for (const { outbox } of this.#apart) outbox.sendVolatile(message);
+  }
+
+  /** To those who take the bundle; the others are {@link #apart}. */
+  #give(message: Uint8Array): void {
+    if (this.#bundle?.add(message) !== true) this.#begin(message);
   }
 
   #begin(message: Uint8Array): void {

@@ -111,8 +111,9 @@ export class Subscriptions {
       throw new RealtimeError(ErrorCode.Unsupported, 'the room offers no snapshot');
     }
     const snapshot = wish.snapshot === true && take !== undefined ? () => take(user) : undefined;
-    const { broker, limits } = this.deps;
-    return planEntry({ broker, maxReplay: limits.replayMessages, snapshot }, room, wish);
+    const { limits } = this.deps;
+    const { reads } = this.deps.rooms;
+    return planEntry({ reads, maxReplay: limits.replayMessages, snapshot }, room, wish);
   }
 
   /** Asks again about every room the client chose, and takes it out of those it may no longer be in. */

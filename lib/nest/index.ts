@@ -10,11 +10,19 @@ export { Public } from './decorators/public.decorator.js';
 export { RealtimeGateway } from './decorators/realtime-gateway.decorator.js';
 export { RequestSignal } from './decorators/request-signal.decorator.js';
 export type { OnRealtimeConnect } from './gateways/on-realtime-connect.interface.js';
+export type {
+  HealthCheckOptions,
+  HealthIndication,
+  HealthOfPart,
+  HealthReport,
+  HealthStatus,
+} from './health/health-report.interface.js';
+export { RealtimeHealth } from './health/realtime-health.js';
 export type { HistoryOption } from './options/history-option.js';
-export { RealtimeOptionsError } from './options/option-rules.js';
 export type {
   RealtimeAuthOptions,
   RealtimeHandlerOptions,
+  RealtimeHeartbeatOptions,
   RealtimeLimits,
   RealtimeMemoryOptions,
   RealtimeModuleOptions,
@@ -31,9 +39,9 @@ export type {
   RealtimeRateLimitOptions,
 } from './rate-limit/rate-limit-options.interface.js';
 export { RateLimitInterceptor } from './rate-limit/rate-limit.interceptor.js';
-export type { RealtimeRedisOptions } from './redis/redis-options.interface.js';
 export type { RedisStores } from './redis/redis-stores.js';
 export { RealtimeModule } from './realtime.module.js';
+export { RealtimeService } from './realtime.service.js';
 export {
   REALTIME_BROKER,
   REALTIME_CLOCK,
@@ -64,10 +72,9 @@ export type { RoomParams, RoomPolicy } from './rooms/room-policy.interface.js';
 export type { RoomHistory, RoomHistoryOptions, RoomMessage } from './rooms/room-history.js';
 export {
   RoomService,
-  type ConnectionRef,
   type DisconnectOptions,
   type Published,
-  type PublishOptions,
   type RoomMember,
   type RoomPresenceState,
 } from './rooms/room.service.js';
+export type { ConnectionRef, PublishOptions } from './rooms/publish-options.js';

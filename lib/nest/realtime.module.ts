@@ -16,6 +16,7 @@ import { TokenAuthGuard } from './auth/token-auth.guard.js';
 import { ConnectionRegistry } from './connection/connection-registry.js';
 import { GatewayExplorer } from './gateways/gateway-explorer.js';
 import { RealtimeApplication } from './gateways/realtime-application.js';
+import { RealtimeHealth } from './health/realtime-health.js';
 import { insecurities } from './options/insecurities.js';
 import type {
   RealtimeModuleOptions,
@@ -29,6 +30,7 @@ import {
   OPTIONS_TYPE,
 } from './realtime.module-definition.js';
 import { realtimeProviders } from './realtime.providers.js';
+import { RealtimeService } from './realtime.service.js';
 import {
   REALTIME_BROKER,
   REALTIME_OPTIONS,
@@ -55,6 +57,8 @@ import { RoomService } from './rooms/room.service.js';
     RealtimeAdapter,
     NestUpgradeGate,
     RateLimitInterceptor,
+    RealtimeHealth,
+    RealtimeService,
     RoomRegistry,
     RoomService,
     SessionService,
@@ -63,6 +67,8 @@ import { RoomService } from './rooms/room.service.js';
   exports: [
     RateLimitInterceptor,
     REALTIME_RATE_STORE,
+    RealtimeHealth,
+    RealtimeService,
     RoomService,
     SessionService,
     TokenAuthGuard,
@@ -88,6 +94,7 @@ export class RealtimeModule
     private readonly explorer: GatewayExplorer,
     private readonly rooms: RoomRegistry,
     private readonly node: RealtimeNode,
+    private readonly service: RealtimeService,
     registry: ConnectionRegistry,
     @Inject(REALTIME_BROKER) private readonly broker: Broker,
     @Inject(REALTIME_REPLY_STORE) private readonly replies: ReplyStore,
@@ -142,9 +149,7 @@ export class RealtimeModule
 
   /** @internal */
   async beforeApplicationShutdown(): Promise<void> {
-    this.adapter.stopAccepting();
-    const { drainMs, spreadMs } = this.options.shutdown;
-    await this.node.drain(drainMs, spreadMs);
+    await this.service.drain();
   }
 
   /** @internal */

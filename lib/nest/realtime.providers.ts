@@ -91,9 +91,12 @@ export const realtimeProviders: Provider[] = [
   },
   {
     provide: REALTIME_RATE_STORE,
-    useFactory: ({ memory }: ResolvedRealtimeOptions, clock: Clock): RateStore =>
-      new MemoryRateStore(clock, memory.rates),
-    inject: [REALTIME_OPTIONS, REALTIME_CLOCK],
+    useFactory: (
+      { memory }: ResolvedRealtimeOptions,
+      redis: RedisStores | undefined,
+      clock: Clock,
+    ): RateStore => redis?.rates() ?? new MemoryRateStore(clock, memory.rates),
+    inject: [REALTIME_OPTIONS, REALTIME_REDIS, REALTIME_CLOCK],
   },
   {
     provide: InsuredRateStore,
@@ -130,7 +133,8 @@ export const realtimeProviders: Provider[] = [
     ) =>
       new RealtimeNode({
         limits,
-        heartbeat,
+        heartbeat: { intervalMs: heartbeat.intervalMs, timeoutMs: heartbeat.timeoutMs },
+        idleTimeoutMs: heartbeat.idleTimeoutMs,
         sessions,
         history: rooms.history,
         concurrency: handlers.concurrency,

@@ -10,12 +10,15 @@ export const REALTIME_REPLY_STORE = Symbol('REALTIME_REPLY_STORE');
 /** Injection token of the presence store. Override it to share who is where by other means. */
 export const REALTIME_PRESENCE_STORE = Symbol('REALTIME_PRESENCE_STORE');
 
-/** Injection token of what counts requests for `@RateLimit()`. Override it to share the counts between nodes. */
+/**
+ * Injection token of what counts requests for `@RateLimit()`: on Redis for all nodes with the option
+ * `redis`, else in this process. Override it to count elsewhere.
+ */
 export const REALTIME_RATE_STORE = Symbol('REALTIME_RATE_STORE');
 
 /**
  * Injection token of the connections to Redis; `undefined` without the option `redis`. Broker, presence
- * store and reply store are made from them.
+ * store, rate store and reply store are made from them.
  */
 export const REALTIME_REDIS = Symbol('REALTIME_REDIS');
 

@@ -84,12 +84,14 @@ export const CloseCode = {
   MessageTooBig: 1009,
   /** A connect hook or the server itself failed. */
   InternalError: 1011,
-  /** The client reads too slowly: what waited for it grew beyond the outbox. Reconnect and recover. */
+  /** The client reads too slowly: what waited for it grew beyond the outbox, or too old. Reconnect and recover. */
   SlowConsumer: 4100,
   /** Nothing was heard from the client for the heartbeat's timeout. */
   HeartbeatTimeout: 4101,
   /** The application disconnected this connection or user. */
   Disconnected: 4300,
+  /** Nobody used the connection for the idle timeout: connect again when there is a use for it. */
+  Idle: 4301,
   /** The peer sent something that is no frame. */
   BadFrame: 4400,
   /** No valid credentials, or they have run out. */

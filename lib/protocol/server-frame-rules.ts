@@ -1,109 +1,44 @@
-import { MAX_HISTORY_PAGE, MAX_PRESENCE_MEMBERS } from './limits.js';
-import {
-  anyText,
-  anything,
-  count,
-  flag,
-  id,
-  list,
-  may,
-  must,
-  record,
-  unanswerableId,
-  type FrameRules,
-} from './validate.js';
-
-/** Fields of a position that has to be there. */
-const at = [must('epoch', anyText), must('offset', count)];
-
-const entry = record([must('connectionId', anyText), may('info', anything)]);
-// How many connections a user may have is the server's business.
-const entries = list(entry);
-const member = record([must('userId', anyText), must('connections', entries)]);
-const members = list(member, MAX_PRESENCE_MEMBERS);
-
-/** Fields of a message, wherever it stands. */
-const message = [
-  must('event', anyText),
-  must('id', anyText),
-  must('timestamp', count),
-  may('payload', anything),
-];
-
-/** What a server may send. */
-export const serverFrameRules: FrameRules = new Map([
-  [
-    'connected',
-    [
-      must('connectionId', anyText),
-      must('user', record([must('id', anyText)])),
-      must('heartbeat', record([must('intervalMs', count), must('timeoutMs', count)])),
-      must('limits', record([must('frameBytes', count), must('rooms', count)])),
-    ],
-  ],
-  [
-    'subscribed',
-    [
-      may('id', id),
-      must('room', anyText),
-      ...at,
-      may('recovered', flag),
-      may('replayed', count),
-      may('reason', anyText),
-      may('snapshot', anything),
-    ],
-  ],
-  ['unsubscribed', [may('id', id), must('room', anyText), may('reason', anyText)]],
-  ['message', [may('room', anyText), ...message, may('epoch', anyText), may('offset', count)]],
-  ['position', [must('room', anyText), ...at]],
-  ['gap', [must('room', anyText), ...at, must('reason', anyText)]],
-  ['request', [unanswerableId, must('event', anyText), may('payload', anything)]],
-  ['cancel', [unanswerableId]],
-  ['response', [must('id', id), may('payload', anything)]],
-  ['next', [must('id', id), may('payload', anything)]],
-  ['complete', [must('id', id)]],
-  [
-    'error',
-    [
-      may('id', id),
-      must('code', anyText),
-      must('message', anyText),
-      must('retryable', flag),
-      may('retryAfterMs', count),
-      may('details', anything),
-    ],
-  ],
-  [
-    'published',
-    [must('id', id), may('epoch', anyText), may('offset', count), must('durability', anyText)],
-  ],
-  [
-    'presence',
-    [must('id', id), must('room', anyText), must('total', count), may('members', members)],
-  ],
-  [
-    'presence-change',
-    [
-      must('room', anyText),
-      must('total', count),
-      may('joined', members),
-      may('updated', members),
-      may('left', list(anyText, MAX_PRESENCE_MEMBERS)),
-    ],
-  ],
-  [
-    'history',
-    [
-      must('id', id),
-      must('room', anyText),
-      ...at,
-      must('messages', list(record([...message, must('offset', count)]), MAX_HISTORY_PAGE)),
-      must('complete', flag),
-      may('reason', anyText),
-    ],
-  ],
-  ['authenticate', [must('withinMs', count)]],
-  ['authenticated', [must('id', id), may('expiresAt', count)]],
-  ['going-away', [must('afterMs', count), must('windowMs', count)]],
-  ['pong', [may('id', id)]],
+/**
+ * What a server may send, one text for each type of frame: this is part of every page that has a
+ * client, and a table of texts is a third of the size of one of checks.
+ *
+ * A rule is a letter, `?` for a field that may be absent and `.` for one that may not, and the
+ * field's name. The letters:
+ *
+ * - `*` anything, `b` true or false, `n` an integer from 0 to 2^53-1
+ * - `s` a text, `i` an id (a text of 1 to 64 characters), `S` a list of texts
+ * - others: an object that obeys {@link serverFrameParts}, or, in capitals, a list of such objects
+ */
+export const serverFrameRules: ReadonlyMap<string, string> = new Map([
+  ['connected', 's.connectionId u.user h.heartbeat l.limits'],
+  ['subscribed', 'i?id s.room s.epoch n.offset b?recovered n?replayed s?reason *?snapshot'],
+  ['unsubscribed', 'i?id s.room s?reason'],
+  ['message', 's?room s.event s.id n.timestamp *?payload s?epoch n?offset'],
+  ['position', 's.room s.epoch n.offset'],
+  ['gap', 's.room s.epoch n.offset s.reason'],
+  ['skipped', 's.room n.count'],
+  ['request', 'i.id s.event *?payload'],
+  ['cancel', 'i.id'],
+  ['response', 'i.id *?payload'],
+  ['next', 'i.id *?payload'],
+  ['complete', 'i.id'],
+  ['error', 'i?id s.code s.message b.retryable n?retryAfterMs *?details'],
+  ['published', 'i.id s?epoch n?offset s.durability'],
+  ['presence', 'i.id s.room n.total M?members'],
+  ['presence-change', 's.room n.total M?joined M?updated S?left'],
+  ['history', 'i.id s.room s.epoch n.offset P.messages b.complete s?reason'],
+  ['authenticate', 'n.withinMs'],
+  ['authenticated', 'i.id n?expiresAt'],
+  ['going-away', 'n.afterMs n.windowMs'],
+  ['pong', 'i?id'],
 ]);
+
+/** Parts of frames, by their letter. */
+export const serverFrameParts: Readonly<Record<string, string>> = {
+  u: 's.id',
+  h: 'n.intervalMs n.timeoutMs',
+  l: 'n.frameBytes n.rooms',
+  M: 's.userId C.connections',
+  C: 's.connectionId *?info',
+  P: 's.event s.id n.timestamp *?payload n.offset',
+};

@@ -79,6 +79,17 @@ export interface GapFrame extends Position {
   readonly reason: RecoveryReason;
 }
 
+/**
+ * Volatile messages of the room were not sent, because the client was behind: so many since the last such
+ * frame. Nothing that has a position was lost.
+ */
+export interface SkippedFrame {
+  readonly type: 'skipped';
+  readonly room: string;
+  /** At least 1. Those that a newer message with the same key replaced are among them. */
+  readonly count: number;
+}
+
 /** Asks the client. Answered by `response` or `error` with the same id. */
 export interface ServerRequestFrame<P = unknown> {
   readonly type: 'request';
@@ -246,6 +257,7 @@ export type ServerFrame<P = unknown> =
   | MessageFrame<P>
   | PositionFrame
   | GapFrame
+  | SkippedFrame
   | ServerRequestFrame<P>
   | ServerCancelFrame
   | ResponseFrame<P>

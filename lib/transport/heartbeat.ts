@@ -6,10 +6,13 @@ export interface Watched {
   readonly lastHeardAt: number;
   /** Whether we do not read from the peer ourselves; then its silence means nothing. */
   readonly isPaused: boolean;
+  /** Since when the oldest byte that was sent waits for the peer to take it. 0: none waits. */
+  readonly waitingSince: number;
   /** When it was pinged last. Kept by {@link Heartbeat}. */
   pingedAt: number;
   ping(): void;
   silent(): void;
+  stuck(): void;
 }
 
 /** How often to ping, and when to give up. */
@@ -27,9 +30,9 @@ export const DEFAULT_HEARTBEAT: HeartbeatOptions = { intervalMs: 30_000, timeout
 const SWEEPS_PER_INTERVAL = 6;
 
 /**
- * Finds peers that are gone. One timer for all links: it sweeps over them several times an interval,
- * pings those that were quiet and gives up those that stay so. Any traffic counts as life; nobody is
- * given up who was not asked.
+ * Finds peers that are gone, and those that take what they are sent too slowly. One timer for all links:
+ * it sweeps over them several times an interval, pings those that were quiet and gives up those that
+ * stay so. Any traffic counts as life; nobody is given up who was not asked.
  */
 export class Heartbeat {
   readonly #links = new Set<Watched>();
@@ -39,12 +42,15 @@ export class Heartbeat {
   #dueAt = 0;
   #wasLate = false;
 
+  /** @param waitMs longest time that what was sent may wait, in milliseconds. Default 0: no bound. */
   constructor(
     private readonly clock: Clock,
     private readonly options: HeartbeatOptions,
+    private readonly waitMs = 0,
   ) {
     const { intervalMs, timeoutMs } = options;
-    this.#sweepMs = Math.min(intervalMs, timeoutMs - intervalMs) / SWEEPS_PER_INTERVAL;
+    const shortest = Math.min(intervalMs, timeoutMs - intervalMs, waitMs || Infinity);
+    this.#sweepMs = shortest / SWEEPS_PER_INTERVAL;
   }
 
   /** Links that are watched. */
@@ -75,6 +81,8 @@ export class Heartbeat {
     this.#wasLate = isLate;
     for (const link of this.#links) {
       if (!link.isPaused) this.#look(link, now, isLate);
+      // While we slept we wrote nothing either.
+      if (!isLate) this.#weigh(link, now);
     }
     if (this.#links.size > 0) this.#schedule();
   }
@@ -85,6 +93,11 @@ export class Heartbeat {
     this.#cancel = this.clock.after(this.#sweepMs, () => {
       this.#sweep();
     });
+  }
+
+  #weigh(link: Watched, now: number): void {
+    const { waitingSince } = link;
+    if (this.waitMs > 0 && waitingSince > 0 && now - waitingSince >= this.waitMs) link.stuck();
   }
 
   #look(link: Watched, now: number, isLate: boolean): void {

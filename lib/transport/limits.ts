@@ -11,6 +11,13 @@ export interface TransportLimits {
   readonly maxFragments: number;
   /** Most chunks of TCP data that may wait for a message to become whole. Default 1 024. Same attack. */
   readonly maxBufferedChunks: number;
+  /**
+   * Milliseconds the oldest byte may wait for a peer to take it. Default 60 000: who takes the outbox's
+   * mebibyte more slowly than in a minute (17 KB/s) is better served by what it missed. 0: no bound.
+   * Beyond it the connection closes with 4100, a sixth of the heartbeat later at most. Stops a peer that
+   * reads a byte now and then from holding a full outbox for ever.
+   */
+  readonly outboxAgeMs: number;
 }
 
 /** What applies where nothing else is said. */
@@ -18,6 +25,7 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   frameBytes: 1_048_576,
   maxFragments: 64,
   maxBufferedChunks: 1_024,
+  outboxAgeMs: 60_000,
 };
 
 /** How long a peer may take to answer our close before the link is cut, in milliseconds. */

@@ -12,7 +12,9 @@ import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
 import { refuseUpgrade, type HttpRefusal } from './http-refusal.js';
 import { wsOptions, type TransportLimits } from './limits.js';
 import { TurnWriter } from './turn-writer.js';
-import { LinkedWebSocket, WsTransport, type LinkKeeper } from './ws-transport.js';
+import { LinkedWebSocket, type LinkKeeper } from './linked-web-socket.js';
+import { ReadTurns } from './read-turns.js';
+import { WsTransport } from './ws-transport.js';
 
 /** Decides whether a request is upgraded. */
 export interface UpgradeGate {
@@ -55,6 +57,7 @@ const ignoreError = (): void => undefined;
 export class WsServer {
   readonly #server: Server<typeof LinkedWebSocket>;
   readonly #writer = new TurnWriter();
+  readonly #reads = new ReadTurns();
   readonly #heartbeat: Heartbeat;
   /** Every WebSocket that has not ended, those that were upgraded only to be told why not included. */
   readonly #links = new Map<LinkedWebSocket, Duplex>();
@@ -79,7 +82,7 @@ export class WsServer {
     private readonly accept: Accept,
     private readonly options: WsServerOptions,
   ) {
-    this.#heartbeat = new Heartbeat(options.clock, options.heartbeat);
+    this.#heartbeat = new Heartbeat(options.clock, options.heartbeat, options.limits.outboxAgeMs);
     this.#limits = new ConnectionLimits(options.clock, options.limits);
     const leave = (socket: Duplex): void => {
       this.#leave(socket);
@@ -214,7 +217,13 @@ export class WsServer {
       );
       return;
     }
-    const transport = new WsTransport(webSocket, socket, this.#writer, this.options.clock);
+    const transport = new WsTransport(
+      webSocket,
+      socket,
+      this.#writer,
+      this.#reads,
+      this.options.clock,
+    );
     const listener = this.accept(transport, handshakeOf(request, grant, negotiated));
     transport.attach(listener, this.#heartbeat);
   }

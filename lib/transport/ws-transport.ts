@@ -1,11 +1,13 @@
 import type { Duplex } from 'node:stream';
 
-import { WebSocket, type RawData } from 'ws';
+import { WebSocket } from 'ws';
 
 import type { Clock, MessageBundle, Transport, TransportListener } from '../core/index.js';
 import { CloseCode } from '../protocol/index.js';
 import { cutCloseReason } from './close-reason.js';
 import type { Heartbeat, Watched } from './heartbeat.js';
+import type { LinkedWebSocket, SocketLink } from './linked-web-socket.js';
+import type { ReadTurns, Unread } from './read-turns.js';
 import { wireBytes, type Outgoing } from './text-frame.js';
 import type { Gathering, TurnWriter } from './turn-writer.js';
 
@@ -19,59 +21,20 @@ const { OPEN } = WebSocket;
 
 const NOTHING = new Uint8Array(0);
 
+/** Messages of one peer that are handed out before the others have their turn. */
+const MESSAGES_PER_TURN = 128;
+
 /**
  * Pings and pongs a peer may send within a second; an honest one sends one in many seconds. Below the
  * 60 pongs that may wait unsent before `ws` cuts the link without saying why.
  */
 const MAX_CONTROL_FRAMES_PER_SECOND = 50;
 
-/** Who keeps a list of WebSockets. */
-export interface LinkKeeper {
-  /** It is being closed because its peer asked for too much. */
-  offended(socket: LinkedWebSocket): void;
-  /** It has ended. */
-  ended(socket: LinkedWebSocket): void;
-}
-
-/**
- * A WebSocket that hands what happens to its transport. Listeners would do the same for 350 bytes a
- * connection: what holds them is a dictionary, whatever they are.
- */
-export class LinkedWebSocket extends WebSocket {
-  keeper: LinkKeeper | undefined;
-  link: WsTransport | undefined;
-
-  override close(code?: number, reason?: string): void {
-    if (code === CloseCode.TooManyRequests) this.keeper?.offended(this);
-    super.close(code, reason);
-  }
-
-  override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {
-    switch (event) {
-      case 'message':
-        this.link?.received(toBuffer(first as RawData), second === true);
-        return true;
-      case 'ping':
-      case 'pong':
-        this.link?.controlled();
-        return true;
-      case 'close':
-        this.keeper?.ended(this);
-        this.link?.ended(first as number, String(second));
-        return true;
-      default:
-        // Errors as well: protocol violations and resets end in `close`, which tells the core, and
-        // without a listener they would end the process (CVE-2022-21676).
-        return true;
-    }
-  }
-}
-
 /**
  * A `ws` socket as the core's transport. `ws` does the handshake, reads, answers pings and closes;
  * messages are written to the TCP socket beneath it, once a turn of the event loop.
  */
-export class WsTransport implements Transport, Watched, Gathering {
+export class WsTransport implements Transport, Watched, Gathering, SocketLink, Unread {
   lastHeardAt: number;
   isPaused = false;
   pingedAt = 0;
@@ -82,8 +45,10 @@ export class WsTransport implements Transport, Watched, Gathering {
   #gatheredBytes = 0;
   /** The last of what was gathered, if that may still become more. Not counted in the bytes. */
   #open: MessageBundle | undefined;
-  /** Whether the operating system had not taken everything when we wrote last. */
-  #isWaiting = false;
+  /** Since when the oldest byte waits that the operating system has not taken. 0: it has taken all. */
+  waitingSince = 0;
+  /** When the first byte was written behind those that {@link waitingSince} is about. 0: none was. */
+  #laterSince = 0;
   /** Whether something waited when a `send` returned, and `drained` was not called since. */
   #owesDrained = false;
   /** Whether we have ended it, or know that it has ended. */
@@ -92,11 +57,17 @@ export class WsTransport implements Transport, Watched, Gathering {
   #controlFrames = 0;
   #second = 0;
 
+  /** Messages that were handed out since the last turn that was waited for. */
+  #handedOut = 0;
+  /** Messages that were read and wait for the next turn: one read's worth at most. */
+  #unread: { readonly data: Buffer; readonly isBinary: boolean }[] | undefined;
+
   /** @param stream what the WebSocket was made of. */
   constructor(
     private readonly socket: LinkedWebSocket,
     private readonly stream: Duplex,
     private readonly writer: TurnWriter,
+    private readonly reads: ReadTurns,
     private readonly clock: Clock,
   ) {
     this.lastHeardAt = clock.now();
@@ -104,7 +75,7 @@ export class WsTransport implements Transport, Watched, Gathering {
 
   get bufferedBytes(): number {
     // The stream is not asked where it has nothing: one look less at a cold object a delivery.
-    const waiting = this.#isWaiting ? this.stream.writableLength : 0;
+    const waiting = this.waitingSince > 0 ? this.stream.writableLength : 0;
     return this.#gatheredBytes + (this.#open?.bytes ?? 0) + waiting;
   }
 
@@ -133,7 +104,7 @@ export class WsTransport implements Transport, Watched, Gathering {
     if (this.#isOver) return false;
     this.#closeBundle();
     if (this.#gatheredBytes >= GATHER_BYTES) this.flush();
-    if (this.#isWaiting) return false;
+    if (this.waitingSince > 0) return false;
     this.#gather(bundle);
     this.#open = bundle;
     this.#owesDrained = true;
@@ -151,10 +122,15 @@ export class WsTransport implements Transport, Watched, Gathering {
     if (this.socket.readyState !== OPEN) return;
     const { stream } = this;
     stream.write(joined);
-    const wasWaiting = this.#isWaiting;
-    this.#isWaiting = stream.writableLength > 0;
-    if (!this.#isWaiting) this.#taken();
-    else if (!wasWaiting) this.#awaitTaken();
+    const wasWaiting = this.waitingSince > 0;
+    if (stream.writableLength === 0) {
+      this.waitingSince = this.#laterSince = 0;
+      this.#taken();
+    } else if (wasWaiting) this.#laterSince ||= this.clock.now();
+    else {
+      this.waitingSince = this.clock.now();
+      this.#awaitTaken();
+    }
   }
 
   close(code: number, reason: string): void {
@@ -182,7 +158,8 @@ export class WsTransport implements Transport, Watched, Gathering {
     if (!this.isPaused) return;
     this.isPaused = false;
     this.lastHeardAt = this.clock.now();
-    this.socket.resume();
+    if (this.#unread === undefined) this.socket.resume();
+    else this.reads.add(this);
   }
 
   ping(): void {
@@ -193,14 +170,39 @@ export class WsTransport implements Transport, Watched, Gathering {
     this.#listener?.silent();
   }
 
-  /** A message came. */
+  stuck(): void {
+    this.#listener?.stuck();
+  }
+
   received(data: Buffer, isBinary: boolean): void {
     this.lastHeardAt = this.clock.now();
-    this.#listener?.message(isBinary ? data : data.toString('utf8'), data.length);
+    if (this.#unread !== undefined) {
+      if (this.#unread.push({ data, isBinary }) === 1) this.socket.pause();
+      return;
+    }
+    this.#handedOut += 1;
+    if (this.#handedOut === MESSAGES_PER_TURN) {
+      this.#unread = [];
+      this.reads.add(this);
+    }
+    this.#handOut(data, isBinary);
+  }
+
+  readMore(): void {
+    // Whoever paused it goes on with it.
+    if (this.isPaused) return;
+    const unread = this.#unread ?? [];
+    this.#unread = unread.length > MESSAGES_PER_TURN ? unread.slice(MESSAGES_PER_TURN) : undefined;
+    this.#handedOut = 0;
+    if (this.#unread !== undefined) this.reads.add(this);
+    for (const { data, isBinary } of unread.slice(0, MESSAGES_PER_TURN)) {
+      this.#handOut(data, isBinary);
+    }
+    if (this.#unread === undefined && unread.length > 0) this.#readOn();
   }
 
   /**
-   * A ping or pong came. Answering pings costs us as much as sending them costs the peer: a flood of
+   * Answering pings costs us as much as sending them costs the peer: a flood of
    * them ends the link.
    */
   controlled(): void {
@@ -218,12 +220,24 @@ export class WsTransport implements Transport, Watched, Gathering {
     this.#tellClosed(CloseCode.TooManyRequests, reason);
   }
 
-  /** The link has ended. */
   ended(code: number, reason: string): void {
     this.#isOver = true;
+    // What was read before the end comes before it.
+    const unread = this.#unread ?? [];
+    this.#unread = undefined;
+    for (const { data, isBinary } of unread) this.#handOut(data, isBinary);
     this.#heartbeat?.forget(this);
     this.#forget();
     this.#tellClosed(code, reason);
+  }
+
+  /** What was handed out may have made the listener pause. */
+  #readOn(): void {
+    if (!this.isPaused) this.socket.resume();
+  }
+
+  #handOut(data: Buffer, isBinary: boolean): void {
+    this.#listener?.message(isBinary ? data : data.toString('utf8'), data.length);
   }
 
   #gather(part: Outgoing): void {
@@ -257,8 +271,12 @@ export class WsTransport implements Transport, Watched, Gathering {
     this.stream.write(NOTHING, (error) => {
       // The link breaks, and says so elsewhere.
       if (error != null) return;
-      this.#isWaiting = this.stream.writableLength > 0;
-      if (this.#isWaiting) this.#awaitTaken();
+      // What waited before is gone: the peer reads, though it may have nothing to say.
+      this.lastHeardAt = this.clock.now();
+      const isWaiting = this.stream.writableLength > 0;
+      this.waitingSince = isWaiting ? this.#laterSince || this.lastHeardAt : 0;
+      this.#laterSince = 0;
+      if (isWaiting) this.#awaitTaken();
       else if (this.#gathered === undefined) this.#taken();
     });
   }
@@ -274,10 +292,4 @@ export class WsTransport implements Transport, Watched, Gathering {
     this.#listener = undefined;
     listener?.closed(code, reason);
   }
-}
-
-/** `ws` gives Buffers with its default `binaryType`; the other shapes are only there for its types. */
-function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }

@@ -30,8 +30,10 @@ export const FOLDER_RULES: Readonly<Record<string, FolderRule>> = {
   protocol: { folders: [], packages: [] },
   core: { folders: ['protocol'], packages: [] },
   memory: { folders: ['core', 'protocol'], packages: [] },
-  redis: { folders: ['core', 'protocol'], packages: ['ioredis', /^node:/] },
-  transport: { folders: ['core', 'protocol'], packages: ['ws', 'proxy-addr', /^node:/] },
+  system: { folders: ['core'], packages: [/^node:/] },
+  redis: { folders: ['core', 'protocol'], packages: ['ioredis', 'cluster-key-slot', /^node:/] },
+  emitter: { folders: ['core', 'protocol', 'redis', 'system'], packages: [] },
+  transport: { folders: ['core', 'protocol', 'system'], packages: ['ws', 'proxy-addr', /^node:/] },
   nest: {
     folders: ['core', 'memory', 'protocol', 'redis', 'transport'],
     packages: [...NEST_PACKAGES, /^node:/],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { handle, stream } from '../../lib/client/index.js';
 import type { ServerFrame } from '../../lib/protocol/index.js';
 import { settle } from './support/fake-clock.js';
 import { connectedFrame, message, World } from './support/world.js';
@@ -37,7 +38,7 @@ const userSteps: fc.Arbitrary<Step> = fc.constantFrom<Step[]>(
     note(settled, client.request('a', 1));
   },
   ({ client }, settled) => {
-    note(settled, drain(client.stream('s')));
+    note(settled, drain(stream(client, 's')));
   },
   ({ client }, settled) => {
     note(settled, client.room(NAME).publish('p'));
@@ -66,7 +67,7 @@ const userSteps: fc.Arbitrary<Step> = fc.constantFrom<Step[]>(
   },
   ({ client }) => {
     try {
-      client.handle('ask', (_payload, { signal }) => {
+      handle(client, 'ask', (_payload, { signal }) => {
         return new Promise((resolve) => {
           signal.addEventListener('abort', resolve);
         });
@@ -87,10 +88,10 @@ const networkSteps: fc.Arbitrary<Step> = fc.oneof(
   ),
   fc.constant<Step>(({ sockets }) => sockets[0]?.drop(1006)),
   fc.constant<Step>(({ sockets }) => sockets.at(-1)?.receiveRaw('{')),
-  fc.constant<Step>(({ onlineListeners }) =>
-    [...onlineListeners].forEach((online) => {
-      online();
-    }),
+  fc.constantFrom('wake', 'offline', 'hide').map(
+    (change): Step =>
+      (world) =>
+        world.happen(change),
   ),
   fc.integer({ min: 0, max: 60_000 }).map((ms): Step => ({ clock }) => {
     clock.advance(ms);
@@ -126,45 +127,74 @@ const serverSteps: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
-describe('whatever happens, a client', () => {
-  it('has at most one live socket, keeps its delays, and settles everything when it is closed', async () => {
-    const steps = fc.array(fc.oneof(userSteps, networkSteps, serverSteps), { maxLength: 40 });
-    await fc.assert(
-      fc.asyncProperty(
-        steps,
-        fc.double({ min: 0, max: 0.999, noNaN: true }),
-        async (all, random) => {
-          const world = new World({ token: () => 'token' });
-          world.random = random;
-          world.client.on('error', () => undefined);
-          const calls: Promise<unknown>[] = [];
-          for (const step of all) {
-            step(world, calls);
-            await settle();
-            expect(world.sockets.filter(({ isLive }) => isLive).length).toBeLessThanOrEqual(1);
-          }
-          checkTransitions(world);
-          world.client.close();
-          await Promise.all(calls);
-          expect(world.clock.pending).toBe(0);
-          expect(world.onlineListeners.size).toBe(0);
-          expect(world.sockets.some(({ isLive }) => isLive)).toBe(false);
-          expect(world.reported).toEqual([]);
-        },
-      ),
-      { numRuns: 300 },
-    );
+/** What happens to a connection whose server goes away, before and after the next one is there. */
+const leaving: fc.Arbitrary<Step> = fc
+  .tuple(
+    fc.constantFrom(-1, -2),
+    fc.oneof(
+      fc
+        .nat({ max: 5_000 })
+        .map((windowMs): ServerFrame => ({ type: 'going-away', afterMs: 0, windowMs })),
+      fc.integer({ min: 1, max: 12 }).map((n) => message(n)),
+      fc
+        .integer({ min: 1, max: 12 })
+        .map((n): ServerFrame => ({ type: 'response', id: String(n), payload: n })),
+      fc.constantFrom(1001, 4409),
+    ),
+  )
+  .map(([which, what]): Step => ({ sockets }) => {
+    const socket = sockets.at(which);
+    if (typeof what === 'number') socket?.drop(what);
+    else socket?.receive(what);
   });
+
+describe('whatever happens, a client', () => {
+  it.each([
+    ['one live socket', 1, []],
+    ['two live sockets while its server goes away', 2, [leaving]],
+  ])(
+    'has at most %s, keeps its delays, and settles everything when it is closed',
+    async (_what, most, more) => {
+      const steps = fc.array(fc.oneof(userSteps, networkSteps, serverSteps, ...more), {
+        maxLength: 40,
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          steps,
+          fc.double({ min: 0, max: 0.999, noNaN: true }),
+          async (all, random) => {
+            const world = new World({ token: () => 'token' });
+            world.random = random;
+            world.client.on('error', () => undefined);
+            const calls: Promise<unknown>[] = [];
+            for (const step of all) {
+              step(world, calls);
+              await settle();
+              expect(world.sockets.filter(({ isLive }) => isLive).length).toBeLessThanOrEqual(most);
+            }
+            checkTransitions(world, most === 1);
+            world.client.close();
+            await Promise.all(calls);
+            expect(world.clock.pending).toBe(0);
+            expect(world.listeners.size).toBe(0);
+            expect(world.sockets.some(({ isLive }) => isLive)).toBe(false);
+            expect(world.reported).toEqual([]);
+          },
+        ),
+        { numRuns: 300 },
+      );
+    },
+  );
 });
 
 /** Each transition begins where the last one ended, and no delay leaves its bounds. */
-function checkTransitions({ changes }: World): void {
+function checkTransitions({ changes }: World, hasMinimum: boolean): void {
   let state = 'idle';
   for (const change of changes) {
     expect(change.previous).toBe(state);
     state = change.state;
-    if (change.state !== 'waiting') continue;
-    const isAtOnce = [1001, 4000, 4401].includes(change.code ?? 0);
+    if (change.state !== 'waiting' || change.reason === 'hidden') continue;
+    const isAtOnce = !hasMinimum || [1001, 4000, 4401].includes(change.code ?? 0);
     expect(change.delayMs).toBeGreaterThanOrEqual(isAtOnce ? 0 : MIN_DELAY_MS);
     expect(change.delayMs).toBeLessThanOrEqual(MAX_DELAY_MS);
   }

@@ -232,7 +232,7 @@ describe('closing', () => {
     expect(await ready).toMatchObject({ code: 'closed' });
     expect(await request).toMatchObject({ code: 'closed' });
     expect(world.clock.pending).toBe(0);
-    expect(world.onlineListeners.size).toBe(0);
+    expect(world.listeners.size).toBe(0);
     expect(world.sockets.filter(({ isLive }) => isLive)).toEqual([]);
     expect(await outcome(world.client.request('b'))).toMatchObject({ code: 'closed' });
   });

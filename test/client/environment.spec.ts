@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { runtimeEnvironment } from '../../lib/client/environment.js';
 
+interface PageEvent {
+  readonly persisted?: boolean;
+  readonly hidden?: boolean;
+}
+
 describe('the runtime', () => {
   beforeEach(() => {
     jest.useFakeTimers();
@@ -40,26 +45,45 @@ describe('the runtime', () => {
     expect(random()).toBeLessThan(1);
   });
 
-  it('does without online events where there are none', () => {
-    const { onOnline } = runtimeEnvironment();
-    const off = onOnline(() => undefined);
+  it('does without events where there are none', () => {
+    const { onChange } = runtimeEnvironment();
+    const off = onChange(() => undefined);
     expect(off).not.toThrow();
   });
 
-  it('hears of the network where it can', () => {
-    const target = new EventTarget();
-    const names = ['addEventListener', 'removeEventListener'] as const;
-    for (const name of names) Object.assign(globalThis, { [name]: target[name].bind(target) });
-    try {
-      const callback = jest.fn();
-      const off = runtimeEnvironment().onOnline(callback);
-      target.dispatchEvent(new Event('online'));
-      off();
-      target.dispatchEvent(new Event('online'));
-      expect(callback).toHaveBeenCalledTimes(1);
-    } finally {
-      for (const name of names) Reflect.deleteProperty(globalThis, name);
-    }
+  describe('of a page', () => {
+    const page = new EventTarget();
+    const document = { hidden: false };
+
+    beforeEach(() => {
+      const addEventListener = page.addEventListener.bind(page);
+      Object.assign(globalThis, { addEventListener, document });
+    });
+    afterEach(() => {
+      for (const name of ['addEventListener', 'document']) Reflect.deleteProperty(globalThis, name);
+    });
+
+    it.each([
+      ['online', {}, 'wake'],
+      ['resume', {}, 'wake'],
+      ['pageshow', { persisted: true }, 'wake'],
+      ['pageshow', { persisted: false }, undefined],
+      ['visibilitychange', { hidden: false }, 'wake'],
+      ['visibilitychange', { hidden: true }, undefined],
+      ['offline', {}, 'offline'],
+      ['pagehide', { persisted: false }, 'hide'],
+    ])(
+      'tells what %s with %j means',
+      (name, { persisted, hidden = false }: PageEvent, expected) => {
+        document.hidden = hidden;
+        const callback = jest.fn();
+        const off = runtimeEnvironment().onChange(callback);
+        page.dispatchEvent(Object.assign(new Event(name), { persisted }));
+        off();
+        page.dispatchEvent(Object.assign(new Event(name), { persisted }));
+        expect(callback.mock.calls).toEqual(expected === undefined ? [] : [[expected]]);
+      },
+    );
   });
 
   it('reports errors to reportError, or to the console where that is missing', () => {

@@ -3,7 +3,7 @@ import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { of, type Observable } from 'rxjs';
 import { WebSocket } from 'ws';
 
-import { RealtimeClient } from '../../lib/client/index.js';
+import { handle, RealtimeClient, stream } from '../../lib/client/index.js';
 import { Idempotent, RealtimeGateway, RealtimeRoom, type RoomPolicy } from '../../lib/index.js';
 import { closeApps, startApp, type RunningApp } from '../support/nest-app.js';
 import { outcome } from './support/world.js';
@@ -130,7 +130,7 @@ describe('the SDK and the server', () => {
     expect(await client.request('echo', { text: 'hi' })).toEqual({ text: 'hi' });
     expect(client.user).toEqual({ id: 'ada' });
     const items: unknown[] = [];
-    for await (const item of client.stream('count')) items.push(item);
+    for await (const item of stream(client, 'count')) items.push(item);
     expect(items).toEqual([1, 2, 3]);
     expect(await outcome(client.request('nobody'))).toMatchObject({ code: 'unknown-event' });
     expect(await outcome(client.request('count'))).toMatchObject({ code: 'unexpected-stream' });
@@ -261,7 +261,7 @@ describe('the SDK and the server', () => {
   it('agree that a stream waits for its reader', async () => {
     const client = createClient('token-ada');
     let read = 0;
-    for await (const n of client.stream('numbers', undefined, { credit: 8 })) {
+    for await (const n of stream(client, 'numbers', undefined, { credit: 8 })) {
       expect(n).toBe(read);
       read += 1;
       expect(produced - read).toBeLessThanOrEqual(9);
@@ -271,7 +271,7 @@ describe('the SDK and the server', () => {
 
   it('agree on requests of the server', async () => {
     const client = createClient('token-ada');
-    client.handle('confirm', (payload) => ({ confirmed: payload }));
+    handle(client, 'confirm', (payload) => ({ confirmed: payload }));
     await client.room('chat/asked').subscribe();
     const { answers } = await app.rooms.requestAll('chat/asked', 'confirm', 7, {
       timeoutMs: 5_000,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { stream } from '../../lib/client/index.js';
 import { refusal } from './support/rooms.js';
 import { connectedWorld, outcome, World } from './support/world.js';
 
@@ -140,9 +141,9 @@ describe('calls whose connection breaks before the answer', () => {
 
   it('end at once as streams, and wait on as streams that were not sent', async () => {
     const world = new World();
-    const unsent = world.client.stream('later')[Symbol.asyncIterator]().next();
+    const unsent = stream(world.client, 'later')[Symbol.asyncIterator]().next();
     await world.accept();
-    const sent = outcome(world.client.stream('now')[Symbol.asyncIterator]().next());
+    const sent = outcome(stream(world.client, 'now')[Symbol.asyncIterator]().next());
     world.socket.receive({ type: 'next', id: '1', payload: 'first' });
     expect(await unsent).toEqual({ done: false, value: 'first' });
     world.socket.drop();

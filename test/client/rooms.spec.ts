@@ -187,4 +187,14 @@ describe('errors that no call waits for', () => {
     expect(heard).toEqual(['unknown-type']);
     expect(world.reported).toHaveLength(1);
   });
+
+  it('tells how many volatile messages were skipped, while it is subscribed', async () => {
+    const { world, room } = await subscribedRoom();
+    const counts: number[] = [];
+    room.on('skipped', ({ count }) => counts.push(count));
+    world.socket.receive({ type: 'skipped', room: NAME, count: 3 });
+    room.unsubscribe();
+    world.socket.receive({ type: 'skipped', room: NAME, count: 4 });
+    expect(counts).toEqual([3]);
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { RealtimeClientError } from '../../lib/client/index.js';
+import { handle, RealtimeClientError } from '../../lib/client/index.js';
 import { settle } from './support/fake-clock.js';
 import { connectedWorld, type World } from './support/world.js';
 
@@ -19,9 +19,9 @@ const refused = (id: string, code: string) => ({ type: 'error', id, code, messag
 describe('requests of the server', () => {
   it('are answered with what the handler returns or resolves with', async () => {
     const world = await connectedWorld();
-    world.client.handle('double', (n) => Number(n) * 2);
-    world.client.handle('later', () => Promise.resolve({ saved: true }));
-    world.client.handle('acknowledge', () => undefined);
+    handle(world.client, 'double', (n) => Number(n) * 2);
+    handle(world.client, 'later', () => Promise.resolve({ saved: true }));
+    handle(world.client, 'acknowledge', () => undefined);
     ask(world, 's1', 'double', 4);
     ask(world, 's2', 'acknowledge');
     ask(world, 's3', 'later');
@@ -35,7 +35,7 @@ describe('requests of the server', () => {
 
   it('are refused where nobody handles them, whatever the event is called', async () => {
     const world = await connectedWorld();
-    const off = world.client.handle('save', () => 1);
+    const off = handle(world.client, 'save', () => 1);
     off();
     off();
     ask(world, 's1');
@@ -49,12 +49,12 @@ describe('requests of the server', () => {
   it('have one handler for an event, which another one may replace', async () => {
     const world = await connectedWorld();
     const handler = () => 1;
-    const off = world.client.handle('save', handler);
-    expect(() => world.client.handle('save', handler)).toThrow(
+    const off = handle(world.client, 'save', handler);
+    expect(() => handle(world.client, 'save', handler)).toThrow(
       expect.objectContaining({ code: 'duplicate-handler' }),
     );
     off();
-    world.client.handle('save', handler);
+    handle(world.client, 'save', handler);
     off();
     ask(world, 's1');
     await settle();
@@ -63,10 +63,10 @@ describe('requests of the server', () => {
 
   it('are refused with the code of the error, and never with its message', async () => {
     const world = await connectedWorld();
-    world.client.handle('busy', () => {
+    handle(world.client, 'busy', () => {
       throw new RealtimeClientError('busy', 'a secret');
     });
-    world.client.handle('broken', () => Promise.reject(new Error('a secret')));
+    handle(world.client, 'broken', () => Promise.reject(new Error('a secret')));
     ask(world, 's1', 'busy');
     ask(world, 's2', 'broken');
     await settle();
@@ -76,7 +76,7 @@ describe('requests of the server', () => {
 
   it('are refused when the answer is no JSON or too large', async () => {
     const world = await connectedWorld();
-    world.client.handle('save', (payload) => (payload === 1 ? 1n : 'x'.repeat(2_000_000)));
+    handle(world.client, 'save', (payload) => (payload === 1 ? 1n : 'x'.repeat(2_000_000)));
     ask(world, 's1', 'save', 1);
     ask(world, 's2', 'save', 2);
     await settle();
@@ -90,7 +90,7 @@ describe('requests of the server', () => {
   it('abort when the server cancels them, and are not answered then', async () => {
     const world = await connectedWorld();
     const signals: AbortSignal[] = [];
-    world.client.handle('save', (_payload, { signal }) => {
+    handle(world.client, 'save', (_payload, { signal }) => {
       signals.push(signal);
       return new Promise((_, reject) => {
         signal.addEventListener('abort', () => {
@@ -112,7 +112,7 @@ describe('requests of the server', () => {
     const world = await connectedWorld();
     const finish: ((value: number) => void)[] = [];
     let aborted = 0;
-    world.client.handle('save', (_payload, { signal }) => {
+    handle(world.client, 'save', (_payload, { signal }) => {
       signal.addEventListener('abort', () => (aborted += 1));
       return new Promise<number>((resolve) => finish.push(resolve));
     });
@@ -135,7 +135,7 @@ describe('requests of the server', () => {
   it('run 100 at a time, each once', async () => {
     const world = await connectedWorld();
     let running = 0;
-    world.client.handle('save', () => {
+    handle(world.client, 'save', () => {
       running += 1;
       return new Promise(() => undefined);
     });

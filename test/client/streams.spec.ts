@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { stream } from '../../lib/client/index.js';
 import { settle } from './support/fake-clock.js';
 import { connectedWorld, outcome, World } from './support/world.js';
 
@@ -9,10 +10,10 @@ describe('streams', () => {
 
   it('sends nothing until a loop begins, and a request for each loop', async () => {
     const world = await connectedWorld();
-    const stream = world.client.stream('count', { to: 2 });
+    const items = stream(world.client, 'count', { to: 2 });
     expect(world.socket.frames('request')).toHaveLength(0);
-    void outcome(read(stream, []));
-    void outcome(read(stream, []));
+    void outcome(read(items, []));
+    void outcome(read(items, []));
     expect(world.socket.frames('request').map(({ payload }) => payload)).toEqual([
       { to: 2 },
       { to: 2 },
@@ -22,7 +23,7 @@ describe('streams', () => {
   it('gives the items in order and ends with complete', async () => {
     const world = await connectedWorld();
     const items: unknown[] = [];
-    const loop = read(world.client.stream('count'), items);
+    const loop = read(stream(world.client, 'count'), items);
     world.socket.receive({ type: 'next', id: '1', payload: 1 });
     world.socket.receive({ type: 'next', id: '1' });
     await settle();
@@ -35,7 +36,7 @@ describe('streams', () => {
 
   it('gives the items that came before an error, then the error, then the end', async () => {
     const world = await connectedWorld();
-    const iterator = world.client.stream('count')[Symbol.asyncIterator]();
+    const iterator = stream(world.client, 'count')[Symbol.asyncIterator]();
     world.socket.receive({ type: 'next', id: '1', payload: 1 });
     world.socket.drop();
     expect(await iterator.next()).toEqual({ done: false, value: 1 });
@@ -46,7 +47,7 @@ describe('streams', () => {
   it('cancels when the loop is left', async () => {
     const world = await connectedWorld();
     const loop = (async () => {
-      for await (const item of world.client.stream('count')) return item;
+      for await (const item of stream(world.client, 'count')) return item;
       return undefined;
     })();
     world.socket.receive({ type: 'next', id: '1', payload: 'first' });
@@ -56,7 +57,7 @@ describe('streams', () => {
 
   it('ends readers that wait when it is left', async () => {
     const world = await connectedWorld();
-    const iterator = world.client.stream('count')[Symbol.asyncIterator]();
+    const iterator = stream(world.client, 'count')[Symbol.asyncIterator]();
     const waiting = [iterator.next(), iterator.next()];
     await iterator.return?.();
     const end = { done: true, value: undefined };
@@ -68,7 +69,7 @@ describe('streams', () => {
 
   it('serves readers that wait in their order', async () => {
     const world = await connectedWorld();
-    const iterator = world.client.stream('count')[Symbol.asyncIterator]();
+    const iterator = stream(world.client, 'count')[Symbol.asyncIterator]();
     const waiting = Promise.all([iterator.next(), iterator.next(), iterator.next()]);
     world.socket.receive({ type: 'next', id: '1', payload: 1 });
     world.socket.receive({ type: 'next', id: '1', payload: 2 });
@@ -78,7 +79,7 @@ describe('streams', () => {
 
   it('gives the server as much credit as it reads, when half of it was used', async () => {
     const world = await connectedWorld();
-    const iterator = world.client.stream('count', {}, { credit: 4 })[Symbol.asyncIterator]();
+    const iterator = stream(world.client, 'count', {}, { credit: 4 })[Symbol.asyncIterator]();
     expect(world.socket.last('request')).toMatchObject({ event: 'count', credit: 4 });
     for (let n = 0; n < 4; n += 1) world.socket.receive({ type: 'next', id: '1', payload: n });
     expect(world.socket.frames('credit')).toEqual([]);
@@ -94,7 +95,7 @@ describe('streams', () => {
 
   it('asks for 64 items unless told otherwise, and gives no credit to what has ended', async () => {
     const world = await connectedWorld();
-    const iterator = world.client.stream('count')[Symbol.asyncIterator]();
+    const iterator = stream(world.client, 'count')[Symbol.asyncIterator]();
     expect(world.socket.last('request').credit).toBe(64);
     for (let n = 0; n < 64; n += 1) world.socket.receive({ type: 'next', id: '1', payload: n });
     world.socket.drop();
@@ -105,7 +106,7 @@ describe('streams', () => {
 
   it('cancels and fails when a server that knows no credit sends 1,000 items ahead', async () => {
     const world = await connectedWorld();
-    const iterator = world.client.stream('flood')[Symbol.asyncIterator]();
+    const iterator = stream(world.client, 'flood')[Symbol.asyncIterator]();
     for (let n = 0; n <= 1_000; n += 1) world.socket.receive({ type: 'next', id: '1', payload: n });
     expect(world.socket.last('cancel').id).toBe('1');
     for (let n = 0; n < 1_000; n += 1) expect((await iterator.next()).value).toBe(n);
@@ -116,7 +117,7 @@ describe('streams', () => {
     const world = await connectedWorld();
     const one: unknown[] = [];
     const none: unknown[] = [];
-    const loops = [read(world.client.stream('a'), one), read(world.client.stream('b'), none)];
+    const loops = [read(stream(world.client, 'a'), one), read(stream(world.client, 'b'), none)];
     world.socket.receive({ type: 'response', id: '1', payload: null });
     world.socket.receive({ type: 'response', id: '2' });
     await Promise.all(loops);
@@ -127,7 +128,7 @@ describe('streams', () => {
   it('has no time limit, and ends with the signal', async () => {
     const world = await connectedWorld();
     const controller = new AbortController();
-    const loop = outcome(read(world.client.stream('a', {}, { signal: controller.signal }), []));
+    const loop = outcome(read(stream(world.client, 'a', {}, { signal: controller.signal }), []));
     world.clock.advance(20_000);
     controller.abort();
     expect(await loop).toMatchObject({ code: 'cancelled' });
@@ -136,7 +137,7 @@ describe('streams', () => {
 
   it('settles when the client is closed', async () => {
     const world = new World();
-    const loop = outcome(read(world.client.stream('a'), []));
+    const loop = outcome(read(stream(world.client, 'a'), []));
     world.client.close();
     expect(await loop).toMatchObject({ code: 'closed' });
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { PAGE } from '../../lib/core/catch-up.js';
+import { PAGE } from '../../lib/core/history-reads.js';
 import { TAIL_BYTES } from '../../lib/core/tail.js';
 import { publication } from '../support/fakes.js';
 import { FakeMember, RoomWorld } from '../support/room-world.js';

@@ -362,7 +362,10 @@ describe('an open connection', () => {
     await turn();
     expect(peer.link.isPaused).toBe(true);
     gate.resolve();
-    await turns(20);
+    for (let turn = 0; turn < 5; turn += 1) {
+      await turns(5);
+      world.clock.advance(1);
+    }
     expect(handled).toEqual(ids);
     expect(peer.link.isPaused).toBe(false);
   });

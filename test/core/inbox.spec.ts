@@ -3,7 +3,10 @@ import fc from 'fast-check';
 
 import { EarlyFrames } from '../../lib/core/early-frames.js';
 import { FRAME_OVERHEAD_BYTES, Inbox, type InboxTask } from '../../lib/core/inbox.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { deferred, turn, type Deferred } from '../support/turns.js';
+
+const clock = new ManualClock();
 
 /** A task that notes its start and ends when told. */
 class Task implements InboxTask {
@@ -27,7 +30,7 @@ class Task implements InboxTask {
 describe('inbox', () => {
   it('runs one task after the other, in the order they came', async () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 1, () => undefined);
+    const inbox = new Inbox(1_000_000, 1, () => undefined, clock);
     const tasks = ['a', 'b', 'c'].map((name) => new Task(name, log));
     for (const task of tasks) inbox.push(task);
     expect(log).toEqual(['a']);
@@ -42,7 +45,7 @@ describe('inbox', () => {
 
   it('goes on at once behind a task that is done when it returns', () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 1, () => undefined);
+    const inbox = new Inbox(1_000_000, 1, () => undefined, clock);
     for (const name of ['a', 'b']) {
       inbox.push({ bytes: 0, exclusive: false, run: () => void log.push(name) });
     }
@@ -53,7 +56,7 @@ describe('inbox', () => {
 
   it('runs as many at once as it may, and no more', async () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 3, () => undefined);
+    const inbox = new Inbox(1_000_000, 3, () => undefined, clock);
     const tasks = ['a', 'b', 'c', 'd'].map((name) => new Task(name, log));
     for (const task of tasks) inbox.push(task);
     expect(log).toEqual(['a', 'b', 'c']);
@@ -65,7 +68,7 @@ describe('inbox', () => {
 
   it('starts no exclusive task beside another, and holds back what is behind it', async () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 3, () => undefined);
+    const inbox = new Inbox(1_000_000, 3, () => undefined, clock);
     const first = new Task('first', log, 0, true);
     const second = new Task('second', log, 0, true);
     inbox.push(first);
@@ -79,7 +82,7 @@ describe('inbox', () => {
 
   it('runs an exclusive task beside others', () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 2, () => undefined);
+    const inbox = new Inbox(1_000_000, 2, () => undefined, clock);
     inbox.push(new Task('shared', log));
     inbox.push(new Task('exclusive', log, 0, true));
     expect(log).toEqual(['shared', 'exclusive']);
@@ -88,7 +91,7 @@ describe('inbox', () => {
   it('pauses the peer at its bound and lets it go on at half of it', async () => {
     const pressure: boolean[] = [];
     const limit = 10 * (FRAME_OVERHEAD_BYTES + 72);
-    const inbox = new Inbox(limit, 1, (full) => pressure.push(full));
+    const inbox = new Inbox(limit, 1, (full) => pressure.push(full), clock);
     const log: string[] = [];
     const tasks = Array.from({ length: 12 }, (_, n) => new Task(String(n), log, 72));
     for (const task of tasks.slice(0, 10)) inbox.push(task);
@@ -110,7 +113,7 @@ describe('inbox', () => {
 
   it('counts empty frames, which are not free', () => {
     const pressure: boolean[] = [];
-    const inbox = new Inbox(100 * FRAME_OVERHEAD_BYTES, 1, (full) => pressure.push(full));
+    const inbox = new Inbox(100 * FRAME_OVERHEAD_BYTES, 1, (full) => pressure.push(full), clock);
     const log: string[] = [];
     for (let n = 0; n < 101; n += 1) inbox.push(new Task(String(n), log));
     expect(pressure).toEqual([true]);
@@ -118,7 +121,7 @@ describe('inbox', () => {
 
   it('forgets what waits when it is cleared, and lets running tasks finish', async () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 1, () => undefined);
+    const inbox = new Inbox(1_000_000, 1, () => undefined, clock);
     const running = new Task('running', log);
     inbox.push(running);
     inbox.push(new Task('waiting', log));
@@ -132,7 +135,7 @@ describe('inbox', () => {
 
   it('starts a task that another task puts in only when its turn has come', () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 1, () => undefined);
+    const inbox = new Inbox(1_000_000, 1, () => undefined, clock);
     inbox.push({
       bytes: 0,
       exclusive: false,
@@ -147,7 +150,7 @@ describe('inbox', () => {
 
   it('may be cleared by the task that it starts', () => {
     const log: string[] = [];
-    const inbox = new Inbox(1_000_000, 2, () => undefined);
+    const inbox = new Inbox(1_000_000, 2, () => undefined, clock);
     const blocker = new Task('blocker', log, 0, true);
     inbox.push(blocker);
     inbox.push({
@@ -162,7 +165,7 @@ describe('inbox', () => {
   });
 
   it('P-12 works off 10 000 tiny tasks without a deeper stack for each', async () => {
-    const inbox = new Inbox(100_000_000, 1, () => undefined);
+    const inbox = new Inbox(100_000_000, 1, () => undefined, clock);
     const gate = deferred();
     let done = 0;
     let deepest = 0;
@@ -182,7 +185,10 @@ describe('inbox', () => {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 1_000;
     gate.resolve();
-    await turn();
+    for (let passed = 0; passed < 100; passed += 1) {
+      await turn();
+      clock.advance(1);
+    }
     Error.stackTraceLimit = stackTraceLimit;
     expect(done).toBe(10_000);
     expect(deepest).toBeLessThan(30);
@@ -204,10 +210,15 @@ describe('inbox', () => {
         async (steps, concurrency) => {
           const limit = 1_500;
           let full = false;
-          const inbox = new Inbox(limit, concurrency, (now) => {
-            expect(now).toBe(!full);
-            full = now;
-          });
+          const inbox = new Inbox(
+            limit,
+            concurrency,
+            (now) => {
+              expect(now).toBe(!full);
+              full = now;
+            },
+            clock,
+          );
           const log: string[] = [];
           const pushed: Task[] = [];
           const model: { waiting: Task[]; running: Task[]; started: string[]; full: boolean } = {

@@ -10,12 +10,15 @@ import {
 import { MemoryRateStore } from '../../lib/memory/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { RecordingObserver } from '../support/fakes.js';
+import { deferred, type Deferred } from '../support/turns.js';
 
 const FOUR_A_SECOND: RateCharge = { limit: 4, perMs: 1_000, burst: 4, cost: 1 };
 
 /** A shared store that can be lost. */
 class LosableStore implements RateStore {
   isAway = false;
+  /** Keeps whoever asks waiting. */
+  hold: Deferred<void> | undefined;
   asked = 0;
   isClosed = false;
   readonly #counts: MemoryRateStore;
@@ -26,6 +29,7 @@ class LosableStore implements RateStore {
 
   async consume(key: string, charges: readonly RateCharge[]): Promise<RateVerdict> {
     this.asked += 1;
+    await this.hold?.promise;
     if (this.isAway) throw new RealtimeError('unavailable', 'away');
     return this.#counts.consume(key, charges);
   }
@@ -107,6 +111,20 @@ describe('an insured rate store', () => {
     await fleet.passing(10);
     expect(fleet.store.asked).toBe(2);
     expect(fleet.observer.failures).toMatchObject([{ where: 'the rate store' }]);
+  });
+
+  it('has one ask whether the store is back; nobody else waits for the answer', async () => {
+    const fleet = new Fleet(1);
+    const [node] = fleet.nodes;
+    fleet.store.isAway = true;
+    await fleet.passing(1);
+    fleet.clock.advance(1_000);
+    fleet.store.hold = deferred();
+    const asking = node!.consume('ada', [FOUR_A_SECOND]);
+    await fleet.passing(5);
+    expect(fleet.store.asked).toBe(2);
+    fleet.store.hold.resolve();
+    await asking;
   });
 
   it('goes back to the store when it answers again, and says so when it is lost anew', async () => {

@@ -161,7 +161,7 @@ describe('a node that drains', () => {
     const [busy, idle] = [await world.connect('ada'), await world.connect('bob')];
     busy.say({ type: 'request', id: '1', event: 'ask' });
     let done = false;
-    const draining = world.node.drain(10_000, 30_000).then(() => {
+    const draining = world.node.drain({ drainMs: 10_000, spreadMs: 30_000 }).then(() => {
       done = true;
     });
     await turn();
@@ -182,7 +182,7 @@ describe('a node that drains', () => {
     const peer = world.meet();
     peer.say({ type: 'hello', token: 'token-ada' });
     await turn();
-    await world.node.drain(10_000, 30_000);
+    await world.node.drain({ drainMs: 10_000, spreadMs: 30_000 });
     gate.resolve();
     await turn();
     expect(peer.link.peerEnd?.code).toBe(1001);
@@ -194,7 +194,7 @@ describe('a node that drains', () => {
     world.application.handlers.set('ask', () => new Promise(() => undefined));
     const peer = await world.connect();
     peer.say({ type: 'request', id: '1', event: 'ask' });
-    const draining = world.node.drain(500, 600);
+    const draining = world.node.drain({ drainMs: 500, spreadMs: 600 });
     world.clock.advance(499);
     await turns(2);
     expect(peer.link.peerEnd).toBeUndefined();
@@ -215,7 +215,7 @@ describe('a node that drains', () => {
     ] as const) {
       const world = await NodeWorld.start();
       const peers = await Promise.all(Array.from({ length: count }, () => world.connect()));
-      await world.node.drain(0, spreadMs);
+      await world.node.drain({ drainMs: 0, spreadMs });
       const [frame] = peers[0]?.frames() ?? [];
       windows.push(frame?.type === 'going-away' ? frame.windowMs : -1);
     }
@@ -228,7 +228,7 @@ describe('a node that drains', () => {
   it('says no goodbye to those that are not connected yet, and closes them too', async () => {
     const world = await NodeWorld.start();
     const stranger = world.meet();
-    await world.node.drain(0, 30_000);
+    await world.node.drain({ drainMs: 0, spreadMs: 30_000 });
     await turn();
     expect(stranger.frames()).toEqual([]);
     expect(stranger.link.peerEnd?.code).toBe(1001);
@@ -238,8 +238,11 @@ describe('a node that drains', () => {
   it('G-02 may be told twice', async () => {
     const world = await NodeWorld.start();
     const peer = await world.connect();
-    await Promise.all([world.node.drain(100, 30_000), world.node.drain(100, 30_000)]);
-    await world.node.drain(100, 30_000);
+    await Promise.all([
+      world.node.drain({ drainMs: 100, spreadMs: 30_000 }),
+      world.node.drain({ drainMs: 100, spreadMs: 30_000 }),
+    ]);
+    await world.node.drain({ drainMs: 100, spreadMs: 30_000 });
     await turn();
     expect(peer.frames().filter(({ type }) => type === 'going-away')).toHaveLength(1);
     expect(world.application.log.filter((line) => line.startsWith('disconnected'))).toHaveLength(1);

@@ -117,6 +117,7 @@ describe('outbox', () => {
         outbox.drained();
       },
       silent: () => undefined,
+      stuck: () => undefined,
       closed: () => undefined,
     });
     link.stopReading();

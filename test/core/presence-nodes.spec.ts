@@ -215,7 +215,7 @@ describe('a rolling deploy', () => {
     const ada = await enter(old.world, 'ada', { clientKey: 'laptop' });
     await enter(old.world, 'bob', { clientKey: 'laptop' });
     await hear(watching, clock);
-    await old.world.node.drain(0, 0);
+    await old.world.node.drain({ drainMs: 0, spreadMs: 0 });
     expect(ada.link.peerEnd?.code).toBe(1001);
     await old.world.node.close();
     await pass(clock, LEASE_MS - 1_000);

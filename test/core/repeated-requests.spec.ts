@@ -177,7 +177,7 @@ describe('a request of an idempotent handler', () => {
     await peer.ask(pay('7'));
     peer.link.breakOff();
     let drained = false;
-    void world.node.drain(5_000, 0).then(() => (drained = true));
+    void world.node.drain({ drainMs: 5_000, spreadMs: 0 }).then(() => (drained = true));
     await turn();
     expect(drained).toBe(false);
     gate.resolve();

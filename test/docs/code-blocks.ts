@@ -59,6 +59,7 @@ function compilerOptions(root: string): ts.CompilerOptions {
     paths: {
       'nestjs-realtime': [join(root, 'lib/index.ts')],
       'nestjs-realtime/client': [join(root, 'lib/client/index.ts')],
+      'nestjs-realtime/emitter': [join(root, 'lib/emitter/index.ts')],
       'nestjs-realtime/react': [join(root, 'lib/react/index.ts')],
       'nestjs-realtime/testing': [join(root, 'lib/testing/index.ts')],
     },

@@ -1,8 +1,11 @@
 /** Several applications that share one Redis, by nothing but the option `redis`. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { SubscribeMessage } from '@nestjs/websockets';
 import { Redis } from 'ioredis';
 
 import {
+  RateLimit,
+  RealtimeGateway,
   RealtimeRoom,
   REALTIME_REDIS,
   SessionService,
@@ -18,6 +21,15 @@ import { freshKeys } from '../support/redis-world.js';
 @RealtimeRoom('team/:name', { presence: true })
 class TeamRooms implements RoomPolicy {
   canSubscribe(): boolean {
+    return true;
+  }
+}
+
+@RealtimeGateway()
+class GuardedGateway {
+  @RateLimit({ limit: 5, perMs: 3_600_000 })
+  @SubscribeMessage('guarded')
+  guarded(): boolean {
     return true;
   }
 }
@@ -44,13 +56,18 @@ async function startNodes(
 ): Promise<RunningApp[]> {
   const { prefix } = freshKeys();
   const start = (): Promise<RunningApp> =>
-    startApp({ options: { redis: where(prefix) }, providers: [TeamRooms] });
+    startApp({ options: { redis: where(prefix) }, providers: [TeamRooms, GuardedGateway] });
   return Promise.all(Array.from({ length: count }, start));
 }
 
-async function join(app: RunningApp, user: string): Promise<RawClient> {
+async function connect(app: RunningApp, user: string): Promise<RawClient> {
   const client = await app.connect(`token-${user}`);
   clients.push(client);
+  return client;
+}
+
+async function join(app: RunningApp, user: string): Promise<RawClient> {
+  const client = await connect(app, user);
   client.send({ type: 'subscribe', id: 's', room: ROOM });
   await client.next('subscribed');
   return client;
@@ -92,6 +109,17 @@ describe('nodes that share a Redis', () => {
     expect((await sessions.list('bob')).map(({ user }) => user.id)).toEqual(['bob']);
     await sessions.revoke({ userId: 'bob' });
     expect((await bob.closed).code).toBe(4401);
+  });
+
+  it('count requests together, whichever a user is connected to (R-16)', async () => {
+    const nodes = await startNodes(4);
+    const answers = [];
+    for (let n = 0; n < 12; n += 1) {
+      const client = await connect(nodes[n % 4]!, 'ada');
+      answers.push(await client.request('1', 'guarded'));
+    }
+    const refused = answers.filter((answer) => answer.type === 'error');
+    expect(refused.map(({ code }) => code)).toEqual(Array(7).fill('rate-limited'));
   });
 
   it.each<[string, () => RealtimeRedisOptions]>([

@@ -45,6 +45,7 @@ describe('options that are left out', () => {
       limits: expect.objectContaining({
         frameBytes: 1_048_576,
         outboxBytes: 1_048_576,
+        outboxAgeMs: 60_000,
         inboxBytes: 1_048_576,
         preAuthInboxBytes: 65_536,
         maxFragments: 64,
@@ -56,12 +57,12 @@ describe('options that are left out', () => {
         admissionTimeoutMs: 5_000,
         firstHeadersMs: 5_000,
       }),
-      heartbeat: { intervalMs: 30_000, timeoutMs: 45_000 },
+      heartbeat: { intervalMs: 30_000, timeoutMs: 45_000, idleTimeoutMs: 0 },
       handlers: { concurrency: 1 },
       rooms: { history: { size: 1_000, ttlMs: 300_000, bytes: 1_048_576 } },
       rateLimit: undefined,
       memory: {},
-      shutdown: { drainMs: 10_000, graceMs: 2_000, spreadMs: 10_000 },
+      shutdown: { drainMs: 10_000, handover: false, graceMs: 2_000, spreadMs: 10_000 },
       fallbackAdapter: undefined,
     });
   });
@@ -87,7 +88,7 @@ describe('options that are left out', () => {
       shutdown: { drainMs: 0 },
     });
     expect(limits).toMatchObject({ rooms: 7, streams: 100 });
-    expect(heartbeat).toEqual({ intervalMs: 5_000, timeoutMs: 45_000 });
+    expect(heartbeat).toEqual({ intervalMs: 5_000, timeoutMs: 45_000, idleTimeoutMs: 0 });
     expect(shutdown).toMatchObject({ drainMs: 0, graceMs: 2_000 });
   });
 
@@ -132,6 +133,7 @@ describe('an option that breaks its rule', () => {
     ['limits.inboxBytes', 1_024],
     ['limits.preAuthInboxBytes', 1_024],
     ['limits.outboxBytes', 1_024],
+    ['limits.outboxAgeMs', 0],
     ['limits.messagesPerSecond', 0],
     ['limits.messageBurst', 1],
     ['limits.bytesPerSecond', 0],
@@ -148,11 +150,14 @@ describe('an option that breaks its rule', () => {
     ['limits.connectionsPerIp', 1],
     ['limits.pendingUpgrades', 1],
     ['limits.connections', 1],
+    ['limits.upgradesPerSecond', 0],
+    ['limits.upgradeBurst', 1],
     ['limits.firstHeadersMs', 0],
     ['limits.helloTimeoutMs', 1],
     ['limits.admissionTimeoutMs', 1],
     ['heartbeat.intervalMs', 1_000],
     ['heartbeat.timeoutMs', 1_000],
+    ['heartbeat.idleTimeoutMs', 0],
     ['handlers.concurrency', 1],
     ['rooms.history.size', 0],
     ['rooms.history.bytes', 0],
@@ -377,7 +382,7 @@ describe('what a single node remembers', () => {
 describe('an option that nobody knows', () => {
   it('is named beside those that there are', () => {
     expect(problemsOf({ heartbeat: { interval: 30 } })).toEqual([
-      'realtime.heartbeat.interval: unknown option, expected one of intervalMs, timeoutMs',
+      'realtime.heartbeat.interval: unknown option, expected one of intervalMs, timeoutMs, idleTimeoutMs',
     ]);
   });
 

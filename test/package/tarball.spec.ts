@@ -35,6 +35,8 @@ const PEERS = [
   'rxjs',
 ];
 
+const INSTALL = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
+
 let folder = '';
 let packed: string[] = [];
 let server: ChildProcess | undefined;
@@ -49,8 +51,7 @@ beforeAll(async () => {
   packed = tarball.files.map(({ path }) => path);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', private: true }));
   const peers = PEERS.map((name) => `${name}@${manifest.devDependencies[name] ?? 'latest'}`);
-  const flags = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--silent'];
-  await run('npm', ['install', ...flags, `./${tarball.filename}`, ...peers], { cwd: folder });
+  await run('npm', ['install', ...INSTALL, `./${tarball.filename}`, ...peers], { cwd: folder });
   cpSync(join(root, 'test/package/app'), folder, { recursive: true });
 }, 240_000);
 
@@ -58,6 +59,14 @@ afterAll(() => {
   server?.kill();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** Imports entries in a process of their own, which must not complain. */
+async function importAll(entries: readonly string[]): Promise<void> {
+  const imports = entries.map((entry) => `import '${entry.replace('.', 'nestjs-realtime')}';`);
+  writeFileSync(join(folder, 'imports.js'), `import 'reflect-metadata';\n${imports.join('\n')}`);
+  const { stderr } = await run(process.execPath, ['imports.js'], { cwd: folder });
+  expect(stderr).toBe('');
+}
 
 /** Starts the application of the folder and resolves to the URL it prints. */
 async function startServer(): Promise<string> {
@@ -99,11 +108,12 @@ describe('the packed package', () => {
 
   it('can be imported by every entry it lists', async () => {
     const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
-    expect(entries).toEqual(['.', './client', './react', './testing']);
-    const imports = entries.map((entry) => `import '${entry.replace('.', 'nestjs-realtime')}';`);
-    writeFileSync(join(folder, 'imports.js'), `import 'reflect-metadata';\n${imports.join('\n')}`);
-    const { stderr } = await run(process.execPath, ['imports.js'], { cwd: folder });
-    expect(stderr).toBe('');
+    expect(entries).toEqual(['.', './client', './emitter', './react', './testing']);
+    // The emitter is of no use without Redis; all others have to do without its package.
+    await importAll(entries.filter((entry) => entry !== './emitter'));
+    const ioredis = `ioredis@${manifest.devDependencies['ioredis'] ?? 'latest'}`;
+    await run('npm', ['install', ...INSTALL, ioredis], { cwd: folder });
+    await importAll(['./emitter']);
   });
 
   it('has source maps that carry their sources, for none are packed', () => {
@@ -125,6 +135,22 @@ describe('the packed package', () => {
       const read = (path: string): string | undefined =>
         existsSync(join(dist, path)) ? readFileSync(join(dist, path), 'utf8') : undefined;
       expect(reachOutside(entry, ['client', 'protocol'], read)).toEqual([]);
+    },
+  );
+
+  it.each(['emitter/index.js', 'emitter/index.d.ts'])(
+    'has an %s that reaches nothing of Nest, and nothing of a server’s',
+    (entry) => {
+      const dist = join(folder, 'node_modules/nestjs-realtime/dist');
+      const read = (path: string): string | undefined =>
+        existsSync(join(dist, path)) ? readFileSync(join(dist, path), 'utf8') : undefined;
+      const folders = ['core', 'emitter', 'protocol', 'redis', 'system'];
+      const packages = reachOutside(entry, folders, read)
+        .map((line) => line.replace(/^.* imports /, ''))
+        .filter((name) => !name.startsWith('node:'));
+      expect(packages.filter((name) => !['ioredis', 'cluster-key-slot'].includes(name))).toEqual(
+        [],
+      );
     },
   );
 

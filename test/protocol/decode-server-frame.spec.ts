@@ -49,7 +49,7 @@ describe('decodeServerFrame', () => {
     (_title, { type, field, frame }) => {
       const error = errorOf(JSON.stringify(frame));
       expect(error.code).toBe('invalid-field');
-      expect(error.message).toMatch(new RegExp(`^${type}\\.${field}: expected .*, got `));
+      expect(error.message).toBe(`${type}.${field}`);
     },
   );
 
@@ -81,18 +81,18 @@ describe('decodeServerFrame', () => {
   ])('refuses %s whose %s are %j', (type, field, value) => {
     const good = goldenServerFrames.find((frame) => frame.type === type);
     const error = errorOf(JSON.stringify({ ...good, [field]: value }));
-    expect(error.message).toMatch(new RegExp(`^${type}\\.${field}: expected an array of `));
+    expect(error.message).toBe(`${type}.${field}`);
   });
 
   it.each(['-1', '0.5', '9007199254740993', '1e400'])('refuses %s for an offset', (offset) => {
     const text = `{"type":"gap","room":"a","epoch":"e","reason":"evicted","offset":${offset}}`;
-    expect(errorOf(text).message).toMatch(/^gap\.offset: /);
+    expect(errorOf(text).message).toBe('gap.offset');
   });
 
   it('refuses a broken part of a part', () => {
     const [connected] = goldenServerFrames;
     const error = errorOf(JSON.stringify({ ...connected, limits: { frameBytes: 1, rooms: -1 } }));
-    expect(error.message).toMatch(/^connected\.limits: expected an object whose rooms is /);
+    expect(error.message).toBe('connected.limits');
   });
 
   it('reads reasons and codes of later versions', () => {

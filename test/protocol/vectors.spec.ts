@@ -56,6 +56,7 @@ const ACTIONS = [
   'tell',
   'lose',
   'depart',
+  'rebalance',
   'shutdown',
 ];
 

@@ -81,7 +81,7 @@ describe('a provider that makes its client', () => {
     await stage.leave();
     expect(worlds.live).toEqual([]);
     expect(worlds.all.map(({ clock }) => clock.pending)).toEqual([0, 0]);
-    expect(worlds.all.map(({ onlineListeners }) => onlineListeners.size)).toEqual([0, 0]);
+    expect(worlds.all.map(({ listeners }) => listeners.size)).toEqual([0, 0]);
     expect(worlds.current.client.state).toBe('closed');
   });
 

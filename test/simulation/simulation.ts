@@ -87,7 +87,7 @@ export class SimulatedClient {
         after: (delayMs, callback) => clock.after(delayMs, callback),
         random: () => 0.5,
         randomKey: () => name.padEnd(32, '0'),
-        onOnline: () => () => undefined,
+        onChange: () => () => undefined,
         reportError: (error) => world.recorder.failed(error),
       },
     });

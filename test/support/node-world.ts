@@ -6,6 +6,7 @@ import {
   type Broker,
   type Connection,
   type CoreLimits,
+  type FrameParser,
   type Handshake,
   type PresenceStore,
   type ReplyStore,
@@ -35,6 +36,9 @@ export interface WorldOptions {
   readonly limits?: Partial<CoreLimits>;
   readonly sessions?: Partial<SessionOptions>;
   readonly concurrency?: number;
+  /** Default 0: no connection is idle. */
+  readonly idleTimeoutMs?: number;
+  readonly frameParser?: FrameParser;
   readonly broker?: (world: NodeWorld) => Broker;
   readonly replies?: (world: NodeWorld) => ReplyStore;
   readonly presence?: (world: NodeWorld) => PresenceStore;
@@ -77,6 +81,8 @@ export class NodeWorld {
       sessions: { ...DEFAULT_SESSION_OPTIONS, ...options.sessions },
       heartbeat: { intervalMs: 30_000, timeoutMs: 45_000 },
       concurrency: options.concurrency ?? 1,
+      idleTimeoutMs: options.idleTimeoutMs ?? 0,
+      frameParser: options.frameParser,
     });
   }
 

@@ -9,10 +9,12 @@ import { Heartbeat, type Watched } from '../../lib/transport/heartbeat.js';
 class FakeLink implements Watched {
   lastHeardAt: number;
   isPaused = false;
+  waitingSince = 0;
   pingedAt = 0;
   answers = false;
   readonly pings: number[] = [];
   readonly silences: number[] = [];
+  readonly stuckAt: number[] = [];
   readonly #start: number;
 
   constructor(private readonly clock: Clock) {
@@ -31,6 +33,10 @@ class FakeLink implements Watched {
 
   silent(): void {
     this.silences.push(this.#seconds());
+  }
+
+  stuck(): void {
+    this.stuckAt.push(this.#seconds());
   }
 
   #seconds(): number {

@@ -2,7 +2,9 @@ import { describe, it } from '@jest/globals';
 import { expectTypeOf } from 'expect-type';
 import { WebSocket as NodeWebSocket } from 'ws';
 import {
+  handle,
   RealtimeClient,
+  stream,
   type MessageInfo,
   type NameOfPattern,
   type PresenceMember,
@@ -65,11 +67,11 @@ describe('a contract', () => {
 
   it('types streams', () => {
     compiled(() => {
-      expectTypeOf(client.stream('count', { to: 3 })).toEqualTypeOf<AsyncIterable<number>>();
+      expectTypeOf(stream(client, 'count', { to: 3 })).toEqualTypeOf<AsyncIterable<number>>();
       // @ts-expect-error no such stream
-      client.stream('chat.send', { to: 3 });
+      stream(client, 'chat.send', { to: 3 });
       // @ts-expect-error the wrong payload
-      client.stream('count', { to: '3' });
+      stream(client, 'count', { to: '3' });
     });
   });
 
@@ -156,17 +158,17 @@ describe('a contract', () => {
 
   it("types the server's requests", () => {
     compiled((): unknown => {
-      client.handle('draft.save', (payload, { signal }) => {
+      handle(client, 'draft.save', (payload, { signal }) => {
         expectTypeOf(payload).toEqualTypeOf<{ draft: string }>();
         expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
         return Promise.resolve({ saved: true });
       });
-      client.handle('window.focus', () => undefined);
+      handle(client, 'window.focus', () => undefined);
       // @ts-expect-error no such request
-      client.handle('draft.saved', () => undefined);
+      handle(client, 'draft.saved', () => undefined);
       // @ts-expect-error the wrong answer
-      client.handle('draft.save', () => ({ saved: 1 }));
-      return untyped.handle('any', (payload) => payload);
+      handle(client, 'draft.save', () => ({ saved: 1 }));
+      return handle(untyped, 'any', (payload) => payload);
     });
   });
 

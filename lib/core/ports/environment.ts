@@ -38,6 +38,7 @@ export interface Observer {
       | 'credit-for-unknown-id'
       | 'answer-to-unknown-id'
       | 'message-for-unknown-room'
-      | 'revocation-forgotten',
+      | 'revocation-forgotten'
+      | 'volatile-skipped',
   ): void;
 }

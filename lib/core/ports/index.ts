@@ -6,6 +6,7 @@ export type * from './authentication.js';
 export type * from './broker.js';
 export type * from './control.js';
 export type * from './environment.js';
+export type * from './frame-parser.js';
 export type * from './operations.js';
 export type * from './presence.js';
 export type * from './publication.js';

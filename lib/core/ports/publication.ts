@@ -11,6 +11,11 @@ export interface Publication {
   readonly payload?: string;
   /** Connections that do not get it live, by id. Absent: everyone gets it. */
   readonly except?: readonly string[];
+  /**
+   * Of a volatile message: what it is the latest of. While it waits for a peer that is behind, a newer one
+   * of the room with the same text here takes its place. Absent: it is skipped there.
+   */
+  readonly latest?: string;
 }
 
 /** A publication with its place in the room. */

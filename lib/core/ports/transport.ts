@@ -18,6 +18,8 @@ import type { Authentication } from './authentication.js';
  * T9 the first message of the peer reaches the listener even if it came together with the handshake.
  * T10 the messages of a bundle that was taken are sent as by `send`, each in the place where it was added:
  *    what is sent behind the bundle closes it.
+ * T11 `stuck` is called when the oldest byte that was sent has waited for the bound's time to be taken by
+ *    the operating system; not where there is no bound, and not for time in which this process slept.
  */
 export interface Transport {
   /** Sends one text message, given as a string or as the UTF-8 bytes of one. */
@@ -51,6 +53,8 @@ export interface TransportListener {
   drained(): void;
   /** Nothing was heard of the peer for too long; it is probably gone. */
   silent(): void;
+  /** What was sent waits too long for the peer to take it (T11). */
+  stuck(): void;
   /** The link has ended. `code` is 1006 when nobody said goodbye. */
   closed(code: number, reason: string): void;
 }

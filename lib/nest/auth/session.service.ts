@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
 
 import {
-  RealtimeError,
+  assertRevocation,
   RealtimeNode,
   type RevocationRule,
   type Session,
 } from '../../core/index.js';
-import { ErrorCode } from '../../protocol/index.js';
 
 /** Sessions: who is connected by which credentials, and the end of it. Inject it anywhere. */
 @Injectable()
@@ -31,11 +30,7 @@ export class SessionService {
    * @throws RealtimeError `invalid-field` for a rule without any field.
    */
   async revoke(rule: RevocationRule): Promise<void> {
-    const { userId, sessionId, tokenId, issuedBefore } = rule;
-    if ([userId, sessionId, tokenId, issuedBefore].every((field) => field === undefined)) {
-      const expected = 'expected at least one of userId, sessionId, tokenId, issuedBefore';
-      throw new RealtimeError(ErrorCode.InvalidField, `rule: ${expected}, got none`);
-    }
+    assertRevocation(rule);
     await this.node.revoke(rule);
   }
 

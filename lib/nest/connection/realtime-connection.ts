@@ -1,6 +1,14 @@
-import type { Connection, Handshake, RealtimeNode, RealtimeUser } from '../../core/index.js';
+import {
+  assertCloseCode,
+  assertEvent,
+  assertRoom,
+  payloadText,
+  type Connection,
+  type Handshake,
+  type RealtimeNode,
+  type RealtimeUser,
+} from '../../core/index.js';
 import { CloseCode } from '../../protocol/index.js';
-import { assertCloseCode, assertEvent, assertRoom, payloadText } from '../arguments.js';
 
 /** A handler of one event, bound to a connection by Nest. */
 export type BoundHandler = (payload: unknown, context: unknown) => unknown;

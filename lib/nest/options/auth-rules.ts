@@ -8,7 +8,7 @@ import {
   nonEmptyString,
   custom,
   type OptionRules,
-} from './option-rules.js';
+} from '../../core/index.js';
 import type { RealtimeAuthOptions } from './realtime-options.interface.js';
 
 /** Shortest secret of an HMAC signature, in bytes: RFC 7518, section 3.2, for SHA-256. */

@@ -1,5 +1,11 @@
-import { DEFAULT_HISTORY, type HistoryPolicy } from '../../core/index.js';
-import { custom, either, integer, type OptionRule } from './option-rules.js';
+import {
+  custom,
+  DEFAULT_HISTORY,
+  either,
+  integer,
+  type HistoryPolicy,
+  type OptionRule,
+} from '../../core/index.js';
 import { present } from './present.js';
 
 /** What is kept of a room's messages, as far as it differs from the default. `false`: nothing. */

@@ -26,7 +26,7 @@ import type {
 import type { JwtOptions } from '../auth/jwt-options.interface.js';
 import type { TokenSourceOptions } from '../auth/token-sources.js';
 import type { RealtimeRateLimitOptions } from '../rate-limit/rate-limit-options.interface.js';
-import type { RealtimeRedisOptions } from '../redis/redis-options.interface.js';
+import type { RealtimeRedisOptions } from '../../redis/index.js';
 import type { HistoryOption } from './history-option.js';
 
 /** What a verify function may give: a user, a user with the life of the credentials, or nobody. */
@@ -80,13 +80,34 @@ export interface RealtimeRoomsOptions {
   readonly history?: HistoryOption;
 }
 
+/** Finding peers that are gone, and connections that nobody uses. */
+export interface RealtimeHeartbeatOptions extends HeartbeatOptions {
+  /**
+   * Milliseconds after which a connection that is not used ends with 4301: one that is in no room, waits
+   * for no answer, and was sent nothing and has sent nothing but pings. At most a sixth later. Default 0:
+   * never. The client stays away until its application connects again.
+   */
+  readonly idleTimeoutMs: number;
+}
+
 /** How the server leaves. */
 export interface RealtimeShutdownOptions {
-  /** Longest wait for requests that are being answered, in milliseconds. Default 10 000. 0: do not wait. */
+  /**
+   * Longest wait for clients that move to another node and for requests that are being answered, both
+   * together, in milliseconds. Default 10 000. 0: do not wait. The platform has to leave the process
+   * some seconds more than that before it kills it.
+   */
   readonly drainMs?: number;
   /**
+   * Whether other nodes take the clients of this one. Then a client of the SDK opens its connection
+   * there before it leaves this one, and misses nothing. Default: true with the option `redis`, else
+   * false: a node that is alone closes its connections as soon as it has answered.
+   */
+  readonly handover?: boolean;
+  /**
    * Longest time over which clients are asked to spread their return, in milliseconds. Default 10 000;
-   * fewer clients are asked for less, about a second and 2 ms each. 0: all at once.
+   * fewer clients are asked for less, about a second and 2 ms each. 0: all at once. With `handover` at
+   * most two fifths of `drainMs`.
    */
   readonly spreadMs?: number;
   /** Longest wait for clients to answer the close, in milliseconds. Default 2 000. Then they are cut. */
@@ -129,8 +150,8 @@ export interface RealtimeModuleOptions {
   readonly trustProxy?: TrustProxy;
   /** Bounds, each on by default. */
   readonly limits?: Partial<RealtimeLimits>;
-  /** Finding peers that are gone. */
-  readonly heartbeat?: Partial<HeartbeatOptions>;
+  /** Finding peers that are gone, and connections that nobody uses. */
+  readonly heartbeat?: Partial<RealtimeHeartbeatOptions>;
   readonly handlers?: RealtimeHandlerOptions;
   readonly rooms?: RealtimeRoomsOptions;
   /**
@@ -168,7 +189,7 @@ export interface ResolvedRealtimeOptions {
   readonly origins: AllowedOrigins;
   readonly trustProxy: TrustProxy;
   readonly limits: RealtimeLimits;
-  readonly heartbeat: HeartbeatOptions;
+  readonly heartbeat: RealtimeHeartbeatOptions;
   readonly handlers: Required<RealtimeHandlerOptions>;
   readonly rooms: { readonly history: HistoryPolicy };
   readonly rateLimit: RealtimeRateLimitOptions | undefined;

@@ -1,9 +1,20 @@
 import {
+  callable,
+  custom,
   DEFAULT_HISTORY,
   DEFAULT_LIMITS,
   DEFAULT_SESSION_OPTIONS,
+  findProblems,
+  flag,
+  integer,
+  milliseconds,
+  RealtimeOptionsError,
+  urlPath,
+  type OptionRules,
   type SessionOptions,
 } from '../../core/index.js';
+// Not by the folder's door, which loads `ioredis`.
+import { REDIS_RULES, redisProblems } from '../../redis/redis-rules.js';
 import {
   clientAddress,
   DEFAULT_ADMISSION_LIMITS,
@@ -13,19 +24,8 @@ import {
   type TrustProxy,
 } from '../../transport/index.js';
 import { RATE_LIMIT_RULES, rateLimitProblems } from '../rate-limit/rate-limit-rules.js';
-import { REDIS_RULES, redisProblems } from '../redis/redis-rules.js';
 import { AUTH_RULES, authProblems } from './auth-rules.js';
 import { HISTORY_RULE, resolveHistory } from './history-option.js';
-import {
-  callable,
-  findProblems,
-  integer,
-  milliseconds,
-  RealtimeOptionsError,
-  custom,
-  urlPath,
-  type OptionRules,
-} from './option-rules.js';
 import { present } from './present.js';
 import type {
   RealtimeModuleOptions,
@@ -72,6 +72,7 @@ const RULES: OptionRules = {
     inboxBytes: integer(1_024),
     preAuthInboxBytes: integer(1_024),
     outboxBytes: integer(1_024),
+    outboxAgeMs: milliseconds(0),
     messagesPerSecond: integer(0),
     messageBurst: integer(1),
     bytesPerSecond: integer(0),
@@ -88,11 +89,17 @@ const RULES: OptionRules = {
     connectionsPerIp: integer(1),
     pendingUpgrades: integer(1),
     connections: integer(1),
+    upgradesPerSecond: integer(0),
+    upgradeBurst: integer(1),
     firstHeadersMs: milliseconds(0),
     helloTimeoutMs: milliseconds(1),
     admissionTimeoutMs: milliseconds(1),
   },
-  heartbeat: { intervalMs: milliseconds(1_000), timeoutMs: milliseconds(1_000) },
+  heartbeat: {
+    intervalMs: milliseconds(1_000),
+    timeoutMs: milliseconds(1_000),
+    idleTimeoutMs: milliseconds(0),
+  },
   handlers: { concurrency: integer(1) },
   rooms: { history: HISTORY_RULE },
   rateLimit: RATE_LIMIT_RULES,
@@ -107,6 +114,7 @@ const RULES: OptionRules = {
   },
   shutdown: {
     drainMs: milliseconds(0),
+    handover: flag,
     spreadMs: milliseconds(0),
     graceMs: milliseconds(0),
   },
@@ -130,7 +138,7 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
     problems.push(...redisProblems(options.redis));
   }
   if (problems.length > 0) throw new RealtimeOptionsError(problems);
-  const heartbeat = { ...DEFAULT_HEARTBEAT, ...present(options.heartbeat) };
+  const heartbeat = { ...DEFAULT_HEARTBEAT, idleTimeoutMs: 0, ...present(options.heartbeat) };
   const { intervalMs, timeoutMs } = heartbeat;
   if (timeoutMs <= intervalMs) {
     throw new RealtimeOptionsError([
@@ -156,9 +164,17 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
     rateLimit: options.rateLimit,
     redis: options.redis,
     memory: present(options.memory),
-    shutdown: { drainMs: 10_000, spreadMs: 10_000, graceMs: 2_000, ...present(options.shutdown) },
+    shutdown: shutdownOptions(options),
     fallbackAdapter: options.fallbackAdapter,
   };
+}
+
+function shutdownOptions({
+  shutdown,
+  redis,
+}: RealtimeModuleOptions): ResolvedRealtimeOptions['shutdown'] {
+  const handover = redis !== undefined;
+  return { drainMs: 10_000, handover, spreadMs: 10_000, graceMs: 2_000, ...present(shutdown) };
 }
 
 function sessionOptions(auth: RealtimeModuleOptions['auth']): Partial<SessionOptions> {

@@ -1,6 +1,5 @@
-import type { Rate } from '../../core/index.js';
+import { custom, findProblems, integer, type OptionRules, type Rate } from '../../core/index.js';
 import { REALTIME_RATE_LIMIT_METADATA } from '../decorators/rate-limit.decorator.js';
-import { custom, findProblems, integer, type OptionRules } from '../options/option-rules.js';
 import type {
   RateLimitKey,
   RateLimitOptions,

@@ -4,11 +4,11 @@ import type {
   Observer,
   PresenceStore,
   Random,
+  RateStore,
   ReplyStore,
 } from '../../core/index.js';
-import type { RedisLink, RedisSource } from '../../redis/index.js';
+import type { RedisLink } from '../../redis/index.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
-import type { RealtimeRedisOptions } from './redis-options.interface.js';
 
 /** What is on Redis, over connections that are shared. */
 export interface RedisStores {
@@ -19,9 +19,14 @@ export interface RedisStores {
   presence(): PresenceStore;
   /** Makes what remembers replies. */
   replies(): ReplyStore;
+  /** Makes what counts requests for limits. */
+  rates(): RateStore;
   /** What Redis is missing, a sentence each. */
   probe(): Promise<string[]>;
 }
+
+/** A request waits for the word on its limit: no longer than this, in milliseconds, for the shared one. */
+const RATE_TIMEOUT_MS = 1_000;
 
 /**
  * Begins the connections to Redis, if the options ask for it. `ioredis`, an optional peer dependency, is
@@ -34,8 +39,9 @@ export async function openRedis(
   observer: Observer,
 ): Promise<RedisStores | undefined> {
   if (redis === undefined) return undefined;
-  const { RedisBroker, RedisKeys, RedisLink, RedisPresenceStore, RedisReplyStore, probeAtStart } =
+  const { RedisBroker, RedisKeys, RedisLink, RedisPresenceStore, RedisRateStore, ...stores } =
     await import('../../redis/index.js');
+  const { RedisReplyStore, probeAtStart, sourceOf } = stores;
   const { prefix, sharded = true, probeMs = 3_000, timeoutMs = 5_000, ...options } = redis;
   const { operations = {}, leaseMs = 10_000 } = options;
   const keys = new RedisKeys(prefix);
@@ -55,12 +61,11 @@ export async function openRedis(
         ...operations,
         ...(memory.replies?.leaseMs === undefined ? {} : { leaseMs: memory.replies.leaseMs }),
       }),
+    rates: () =>
+      new RedisRateStore(
+        { commands, clock },
+        { prefix: keys.prefix, callTimeoutMs: Math.min(timeoutMs, RATE_TIMEOUT_MS) },
+      ),
     probe: () => probeAtStart({ link, keys, clock, random, timeoutMs }),
   };
-}
-
-function sourceOf({ url, options, cluster, client }: RealtimeRedisOptions): RedisSource {
-  if (url !== undefined) return { url };
-  if (cluster !== undefined) return { cluster };
-  return client === undefined ? { options: options ?? {} } : { client };
 }

@@ -1,11 +1,13 @@
 import {
+  assertEvent,
+  assertTimeout,
+  payloadText,
   RealtimeError,
   type ClientQuestion,
   type ClientReply,
   type RealtimeNode,
 } from '../../core/index.js';
 import { ErrorCode } from '../../protocol/index.js';
-import { assertEvent, assertTimeout, payloadText } from '../arguments.js';
 
 /** How to ask clients. */
 export interface ClientRequestOptions {

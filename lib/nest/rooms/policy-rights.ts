@@ -1,4 +1,5 @@
 import {
+  jsonText,
   RealtimeError,
   type HistoryPolicy,
   type Observer,
@@ -9,7 +10,6 @@ import {
   type RoomSnapshot,
 } from '../../core/index.js';
 import { ErrorCode, MAX_PRESENCE_INFO_BYTES, type Payload } from '../../protocol/index.js';
-import { jsonText } from '../arguments.js';
 import { exceptionToError } from '../gateways/exception-to-error.js';
 import type { EventValidator } from './event-validator.js';
 import { ExactSnapshot } from './exact-snapshot.js';

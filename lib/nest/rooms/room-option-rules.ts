@@ -7,7 +7,7 @@ import {
   flag,
   milliseconds,
   type OptionRules,
-} from '../options/option-rules.js';
+} from '../../core/index.js';
 import type { RoomOptions } from './room-options.interface.js';
 
 const RULES: OptionRules = {

@@ -2,10 +2,14 @@ import { Inject, Injectable } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
 
-import type { Observer, RoomDirectory, RoomRights } from '../../core/index.js';
+import {
+  RealtimeOptionsError,
+  type Observer,
+  type RoomDirectory,
+  type RoomRights,
+} from '../../core/index.js';
 import { REALTIME_PUBLIC_METADATA } from '../decorators/public.decorator.js';
 import { resolveHistory } from '../options/history-option.js';
-import { RealtimeOptionsError } from '../options/option-rules.js';
 import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
 import { REALTIME_OBSERVER, REALTIME_OPTIONS } from '../realtime.tokens.js';
 import { eventValidator } from './event-validator.js';

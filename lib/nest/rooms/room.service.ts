@@ -1,10 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 
 import {
+  assertCloseCode,
+  assertRoom,
   RealtimeNode,
   type Broker,
   type Connection,
-  type Outgoing,
   type PresenceStore,
 } from '../../core/index.js';
 import {
@@ -14,8 +15,6 @@ import {
   type Position,
   type PresenceMember,
 } from '../../protocol/index.js';
-import { assertCloseCode, assertEvent, assertRoom, payloadText } from '../arguments.js';
-import type { RealtimeConnection } from '../connection/realtime-connection.js';
 import { REALTIME_BROKER, REALTIME_PRESENCE_STORE } from '../realtime.tokens.js';
 import {
   askConnection,
@@ -24,25 +23,16 @@ import {
   type ClientRequestOptions,
   type RoomAnswers,
 } from './client-answers.js';
+import {
+  idOf,
+  idsOf,
+  latestOf,
+  outgoingOf,
+  type ConnectionRef,
+  type PublishOptions,
+} from './publish-options.js';
 import { readRoomHistory, type RoomHistory, type RoomHistoryOptions } from './room-history.js';
 import { RoomRegistry } from './room-registry.js';
-
-/** A connection, or its id. */
-export type ConnectionRef = string | RealtimeConnection;
-
-/** How to publish. */
-export interface PublishOptions {
-  /**
-   * Connections that do not get the message live: the author's own, typically. They are told the
-   * room's new position instead, so that to them nothing looks lost.
-   */
-  readonly except?: ConnectionRef | readonly ConnectionRef[];
-  /**
-   * Whether the message is of use only now: it has no position, is not stored, and who misses it
-   * never gets it. Default: what the room's class says of the event.
-   */
-  readonly volatile?: boolean;
-}
 
 /** An accepted message. */
 export interface Published {
@@ -99,7 +89,7 @@ export class RoomService {
    *
    * @param event 1 to 128 characters.
    * @param payload anything that JSON can hold; `undefined`: no payload.
-   * @throws RealtimeError `invalid-field` for a bad room or event name, `unavailable` without broker.
+   * @throws RealtimeError `invalid-field` for a bad room or event name or `latest`, `unavailable` without broker.
    * @throws TypeError if the payload has a cycle or a BigInt.
    */
   async publish(
@@ -111,8 +101,10 @@ export class RoomService {
     assertRoom(room);
     const outgoing = outgoingOf(event, payload);
     const except = idsOf(options.except);
-    const volatile = options.volatile ?? this.registry.isVolatile(room, event);
-    return this.node.publish(room, { ...outgoing, except, volatile });
+    const latest = latestOf(options);
+    const volatile =
+      options.volatile ?? (latest !== undefined || this.registry.isVolatile(room, event));
+    return this.node.publish(room, { ...outgoing, except, volatile, latest });
   }
 
   /**
@@ -276,22 +268,4 @@ export class RoomService {
   #find(connection: ConnectionRef): Connection | undefined {
     return this.node.hub.get(idOf(connection));
   }
-}
-
-function outgoingOf(event: string, payload: unknown): Outgoing {
-  assertEvent(event);
-  return { event, payload: payloadText(payload) };
-}
-
-function idOf(connection: ConnectionRef): string {
-  return typeof connection === 'string' ? connection : connection.id;
-}
-
-function idsOf(except: PublishOptions['except']): string[] {
-  if (except === undefined) return [];
-  return isList(except) ? except.map(idOf) : [idOf(except)];
-}
-
-function isList(except: NonNullable<PublishOptions['except']>): except is readonly ConnectionRef[] {
-  return Array.isArray(except);
 }

@@ -3,6 +3,7 @@ import {
   type RealtimeClientOptions,
   type StateChange,
 } from '../../../lib/client/index.js';
+import type { EnvironmentChange } from '../../../lib/client/environment.js';
 import type { ConnectedFrame, MessageFrame } from '../../../lib/protocol/index.js';
 import { FakeClock, settle } from './fake-clock.js';
 import { FakeSocket } from './fake-socket.js';
@@ -55,8 +56,10 @@ export class World {
   readonly client: RealtimeClient;
   /** What `random()` gives. */
   random = 0.5;
-  /** Who waits for the network. */
-  readonly onlineListeners = new Set<() => void>();
+  /** Who listens to what happens around the client. */
+  readonly listeners = new Set<(change: EnvironmentChange) => void>();
+  /** What the clock says that goes on while the machine sleeps. */
+  date = (): number => 0;
 
   /** @param environment replaces more of the world. */
   constructor(
@@ -75,12 +78,12 @@ export class World {
         WebSocket: Socket,
         now: this.clock.now,
         after: this.clock.after,
-        date: () => 0,
+        date: () => this.date(),
         random: () => this.random,
         randomKey: () => '0123456789abcdef0123456789abcdef',
-        onOnline: (callback) => {
-          this.onlineListeners.add(callback);
-          return () => this.onlineListeners.delete(callback);
+        onChange: (callback) => {
+          this.listeners.add(callback);
+          return () => this.listeners.delete(callback);
         },
         reportError: (error) => this.reported.push(error),
         ...environment,
@@ -90,6 +93,11 @@ export class World {
     this.client.on('state', (change) => {
       this.changes.push(change);
     });
+  }
+
+  /** Something happens to the page or the network. */
+  happen(change: EnvironmentChange): void {
+    for (const listener of [...this.listeners]) listener(change);
   }
 
   /** The newest socket. */

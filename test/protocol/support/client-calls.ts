@@ -1,8 +1,9 @@
 /** The calls of a client under test: what they came to, and what they have to come to. */
-import type {
-  PresenceState,
-  RealtimeClient,
-  RealtimeClientError,
+import {
+  stream,
+  type PresenceState,
+  type RealtimeClient,
+  type RealtimeClientError,
 } from '../../../lib/client/index.js';
 import { match } from './vectors.js';
 
@@ -34,7 +35,7 @@ export function ask(client: RealtimeClient, frame: Frame): Call {
   const { event, payload, credit } = frame as { event: string; payload?: unknown; credit: unknown };
   if (STREAMS.includes(event)) {
     const options = typeof credit === 'number' ? { credit } : {};
-    return readStream(client.stream(event, payload, options));
+    return readStream(stream(client, event, payload, options));
   }
   const controller = new AbortController();
   const { signal } = controller;

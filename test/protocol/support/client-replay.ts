@@ -3,7 +3,7 @@
  * frames, what the call has to come to from the server's; see `../vectors/README.md`.
  */
 import { closeAction, type GoingAwayFrame } from '../../../lib/protocol/index.js';
-import type { HistoryQuery, RealtimeClientError } from '../../../lib/client/index.js';
+import { handle, type HistoryQuery, type RealtimeClientError } from '../../../lib/client/index.js';
 import type { Position } from '../../../lib/protocol/index.js';
 import type { FakeSocket } from '../../client/support/fake-socket.js';
 import { settle } from '../../client/support/fake-clock.js';
@@ -65,7 +65,7 @@ export class ClientReplay {
     for (const event of eventsOf(this.vector.steps)) {
       client.events.on(event, (payload) => this.#direct.push({ event, payload }));
     }
-    for (const [event, answer] of answersOf(this.vector.steps)) client.handle(event, answer);
+    for (const [event, answer] of answersOf(this.vector.steps)) handle(client, event, answer);
   }
 
   /** Errors of handlers, and those that nobody listened for. */

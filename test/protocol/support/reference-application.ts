@@ -13,6 +13,7 @@ import {
   REALTIME_CLOCK,
   REALTIME_OBSERVER,
   RealtimeModule,
+  RealtimeService,
   RoomService,
   SessionService,
 } from '../../../lib/nest/index.js';
@@ -177,6 +178,10 @@ export class ReferenceApplication {
       case 'lose':
       case 'depart':
         return this.visitors.end(application.device, application.do);
+      case 'rebalance':
+        // Settles when they have gone; the dialogue shows that.
+        void this.app.get(RealtimeService).rebalance(1);
+        return;
       case 'shutdown':
         this.#ended = this.app.close();
     }

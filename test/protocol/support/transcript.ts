@@ -82,6 +82,8 @@ function applicationLine({ application }: ApplicationStep): string {
       return `-- the link of ${application.device} breaks`;
     case 'depart':
       return `-- ${application.device} says goodbye`;
+    case 'rebalance':
+      return 'A  asks its clients to go elsewhere';
     case 'shutdown':
       return 'A  shuts down';
   }

@@ -140,6 +140,8 @@ export interface ApplicationStep {
       }
     /** Its link breaks, or it says goodbye. */
     | { readonly do: 'lose' | 'depart'; readonly device: string }
+    /** Clients are asked to go elsewhere; it goes on. */
+    | { readonly do: 'rebalance' }
     | { readonly do: 'shutdown' };
 }
 

@@ -1,5 +1,4 @@
 /** Checks of what the application passes to public methods. */
-import { RealtimeError } from '../core/index.js';
 import {
   ErrorCode,
   isRoomName,
@@ -7,6 +6,8 @@ import {
   Payload,
   ROOM_NAME_RULE,
 } from '../protocol/index.js';
+import { RealtimeError } from './errors.js';
+import type { RevocationRule } from './ports/index.js';
 
 /** @throws RealtimeError `invalid-field` unless it is a room name. */
 export function assertRoom(room: string): void {
@@ -29,6 +30,18 @@ export function assertCloseCode(code: number): void {
   if (code === 1000 || (Number.isInteger(code) && code >= 4000 && code <= 4999)) return;
   const message = `code: expected 1000 or an integer from 4000 to 4999, got ${String(code)}`;
   throw new RealtimeError(ErrorCode.InvalidField, message);
+}
+
+/** @throws RealtimeError `invalid-field` for a rule that names nobody. */
+export function assertRevocation({
+  userId,
+  sessionId,
+  tokenId,
+  issuedBefore,
+}: RevocationRule): void {
+  if ([userId, sessionId, tokenId, issuedBefore].some((field) => field !== undefined)) return;
+  const expected = 'expected at least one of userId, sessionId, tokenId, issuedBefore';
+  throw new RealtimeError(ErrorCode.InvalidField, `rule: ${expected}, got none`);
 }
 
 /** Most milliseconds a timer can take; beyond, `setTimeout` fires at once. */

@@ -1,0 +1,2 @@
+/** How many bytes the text takes in UTF-8. */
+export const byteLength = (text: string): number => new TextEncoder().encode(text).length;

@@ -1,0 +1,248 @@
+/**
+ * Requests that outlive the page. Each is written to disk before it is sent, under an id that it keeps,
+ * and forgotten with its answer. A page that opens the outbox again is the same client to the server,
+ * which tells a repeat by the id.
+ *
+ * Entries are in `#waiting` until they are handed to the client's calls, which see to broken
+ * connections. That an entry may have been sent is written before it is.
+ */
+import type { AnswerFrame } from './call.js';
+import type { Contract, RequestName, RequestPayload, RequestResponse } from './contract.js';
+import { CORE, type Core } from './core.js';
+import { deferred, type Deferred } from './deferred.js';
+import { callSafely } from './emitter.js';
+import { clientError, type RealtimeClientError } from './errors.js';
+import type { ClientIdentity } from './identity.js';
+import type { OutboxEntry, OutboxStore } from './outbox-store.js';
+import type { RealtimeClient } from './realtime-client.js';
+import { Retry } from './retry.js';
+
+/** Requests that are kept; `OutboxOptions.maxEntries` says how many by default. */
+const MAX_IN_FLIGHT = 100;
+
+/** Codes that say that nothing has happened, and that asking again later may help. */
+const PASSING: readonly string[] = ['unavailable', 'rate-limited', 'send-buffer-full'];
+
+/** What came of a request of an earlier page, for which no promise waits any more. */
+export interface OutboxOutcome {
+  readonly event: string;
+  readonly payload: unknown;
+  /** The answer; absent when there is an error. */
+  readonly response?: unknown;
+  /** Why it failed for good; absent when it did not. `connection-lost`: the effect is unknown. */
+  readonly error?: RealtimeClientError;
+}
+
+/** What an outbox needs to know besides its store. */
+export interface OutboxSettings {
+  readonly maxEntries: number;
+  readonly onRestored: (outcome: OutboxOutcome) => unknown;
+  /** Lets another page open the outbox. */
+  readonly unlock: () => void;
+}
+
+/** An entry, and who waits for its answer: nobody, if it is of an earlier page. */
+interface Pending {
+  entry: OutboxEntry;
+  readonly answer: Deferred<unknown> | undefined;
+}
+
+/** Sends requests of a client through its outbox. */
+export interface DurableRequests<C extends Contract> {
+  /**
+   * As `client.request`, without a time limit: resolves with the answer, however many connections that
+   * takes. If the page ends before, the next page that opens the outbox sends it.
+   *
+   * @throws RealtimeClientError (rejects) with the server's code, `connection-lost` when it may have
+   * taken effect and its handler may not run twice, `invalid-payload`, `send-buffer-full` when too many
+   * are kept, `outbox-failed` when the disk does not obey, or the code with which the client closed;
+   * then it is kept.
+   */
+  readonly request: <E extends RequestName<C>>(
+    event: E,
+    ...args: undefined extends RequestPayload<C, E>
+      ? [payload?: RequestPayload<C, E>]
+      : [payload: RequestPayload<C, E>]
+  ) => Promise<RequestResponse<C, E>>;
+}
+
+/** See the head of this file. Made by `openOutbox`. */
+export class Outbox {
+  /** For the client's option `identity`. */
+  readonly identity: ClientIdentity;
+  readonly #store: OutboxStore;
+  readonly #settings: OutboxSettings;
+  /** By id, in order. */
+  #waiting: Map<number, Pending>;
+  #inFlight = 0;
+  #core: Core | undefined;
+  #retry: Retry | undefined;
+  #isFlushing = false;
+
+  /** @internal */
+  constructor(
+    store: OutboxStore,
+    identity: ClientIdentity,
+    entries: readonly OutboxEntry[],
+    settings: OutboxSettings,
+  ) {
+    this.identity = identity;
+    this.#store = store;
+    this.#settings = settings;
+    this.#waiting = new Map(entries.map((entry) => [entry.id, { entry, answer: undefined }]));
+  }
+
+  /** How many requests are kept. */
+  get size(): number {
+    return this.#waiting.size + this.#inFlight;
+  }
+
+  /**
+   * Sends what is kept over this client, which was made with {@link identity}, and what follows.
+   *
+   * @throws RealtimeClientError with code `invalid-option` if the client has another identity.
+   */
+  attach<C extends Contract>(client: RealtimeClient<C>): DurableRequests<C> {
+    const core = client[CORE];
+    if (core.settings.identity !== this.identity) {
+      throw clientError('invalid-option', {}, "identity: expected the outbox's");
+    }
+    this.#core = core;
+    const flush = () => {
+      void this.#flush(core);
+    };
+    this.#retry = new Retry(core.settings, flush);
+    core.lifecycle.on('state', flush);
+    flush();
+    const request = (event: string, payload?: unknown) => this.#request(core, event, payload);
+    return { request } as DurableRequests<C>;
+  }
+
+  /** Lets another page open it. What is kept stays. The client is not closed. */
+  close(): void {
+    this.#core = undefined;
+    this.#retry?.stop();
+    this.#store.close();
+    this.#settings.unlock();
+  }
+
+  async #request(core: Core, event: string, value: unknown): Promise<unknown> {
+    if (this.size >= this.#settings.maxEntries) {
+      throw clientError('send-buffer-full', { retryable: true });
+    }
+    const answer = deferred<unknown>();
+    const id = (this.identity.lastId += 1);
+    const entry = { id, event, payload: textOf(value), sentAt: undefined };
+    this.#inFlight += 1;
+    try {
+      await this.#store.put([entry]);
+    } finally {
+      this.#inFlight -= 1;
+    }
+    this.#keep({ entry, answer });
+    void this.#flush(core);
+    return answer.promise;
+  }
+
+  /** Puts an entry where its id belongs. */
+  #keep(pending: Pending): void {
+    const all = [...this.#waiting.values(), pending];
+    all.sort((a, b) => a.entry.id - b.entry.id);
+    this.#waiting = new Map(all.map((each) => [each.entry.id, each]));
+  }
+
+  /** Hands over what waits, as long as there is a connection. */
+  async #flush(core: Core): Promise<void> {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    try {
+      while (this.#core === core && core.link.takesRequests) {
+        const batch = [...this.#waiting.values()].slice(0, MAX_IN_FLIGHT - this.#inFlight);
+        if (batch.length === 0) break;
+        const sentAt = core.settings.environment.date();
+        await this.#store.put(
+          batch.map(({ entry }) => ({ ...entry, sentAt: entry.sentAt ?? sentAt })),
+        );
+        for (const pending of batch) this.#send(core, pending);
+      }
+    } catch (error) {
+      core.raise(error as RealtimeClientError);
+    } finally {
+      this.#isFlushing = false;
+    }
+  }
+
+  #send(core: Core, { entry, answer }: Pending): void {
+    const { id, event, payload, sentAt } = entry;
+    const { now } = core.settings.environment;
+    this.#waiting.delete(id);
+    this.#inFlight += 1;
+    const question = { type: 'request', event, payload: valueOf(payload) } as const;
+    const caller = {
+      receive: (frame: AnswerFrame) => {
+        if (frame.type !== 'response') return clientError('unexpected-stream');
+        this.#settle(core, { entry, answer }, { response: frame.payload });
+        return false;
+      },
+      fail: (error: RealtimeClientError) => {
+        if (error === core.link.closedBy) this.#leave({ entry, answer }, error);
+        else if (PASSING.includes(error.code)) this.#postpone({ entry, answer }, error);
+        else this.#settle(core, { entry, answer }, { error });
+      },
+    };
+    core.calls.start(
+      question,
+      caller,
+      {},
+      {
+        id: String(id),
+        sent: sentAt === undefined ? undefined : { now: now(), date: sentAt },
+      },
+    );
+  }
+
+  /** It is sent again later, as if for the first time: nothing has happened. */
+  #postpone({ entry, answer }: Pending, error: RealtimeClientError): void {
+    this.#inFlight -= 1;
+    this.#keep({ entry: { ...entry, sentAt: undefined }, answer });
+    this.#retry?.later(error.retryAfterMs);
+  }
+
+  /** The client is closed: the next one sends it. */
+  #leave({ answer }: Pending, error: RealtimeClientError): void {
+    this.#inFlight -= 1;
+    answer?.reject(error);
+  }
+
+  #settle(core: Core, { entry, answer }: Pending, outcome: Partial<OutboxOutcome>): void {
+    const { id, event, payload } = entry;
+    this.#retry?.succeeded();
+    this.#store
+      .remove(id)
+      .catch((error: unknown) => {
+        core.raise(error as RealtimeClientError);
+      })
+      .finally(() => {
+        this.#inFlight -= 1;
+        void this.#flush(core);
+      });
+    if (answer === undefined) {
+      const { reportError } = core.settings.environment;
+      const restored = { event, payload: valueOf(payload), ...outcome };
+      callSafely(reportError, this.#settings.onRestored, restored);
+    } else if (outcome.error) answer.reject(outcome.error);
+    else answer.resolve(outcome.response);
+  }
+}
+
+function textOf(value: unknown): string | undefined {
+  try {
+    // The declared type hides that `undefined` has no JSON text.
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw clientError('invalid-payload', { cause });
+  }
+}
+
+const valueOf = (text: string | undefined): unknown =>
+  text === undefined ? undefined : JSON.parse(text);

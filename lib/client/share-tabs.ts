@@ -1,0 +1,224 @@
+import {
+  runtimeEnvironment,
+  type WebSocketConstructor,
+  type WebSocketLike,
+} from './environment.js';
+import { TabHub } from './tab-hub.js';
+import type { FromHub, TabMessage, ToHub } from './tab-messages.js';
+import { TabSocket } from './tab-socket.js';
+
+/** What pages need to find each other. */
+export interface TabEnvironment {
+  readonly locks?: Pick<LockManager, 'request'> | undefined;
+  readonly BroadcastChannel?: (new (name: string) => TabChannel) | undefined;
+  readonly WebSocket?: WebSocketConstructor | undefined;
+  readonly randomKey: () => string;
+  /** Calls back when the page is left, maybe for good. */
+  readonly onHide: (callback: () => void) => void;
+}
+
+/** What is used of a `BroadcastChannel`. */
+export interface TabChannel {
+  onmessage: ((event: MessageEvent<TabMessage>) => void) | null;
+  postMessage(message: TabMessage): void;
+}
+
+/** Options of {@link shareTabs}. */
+export interface ShareTabsOptions {
+  /**
+   * Which connection, among those of this origin. All pages that use the name are one client to the
+   * server, with the credentials of one of them: put the user's id into it.
+   */
+  readonly name: string;
+  /** @internal Replaces parts of the world in tests. */
+  readonly environment?: Partial<TabEnvironment> | undefined;
+}
+
+function runtimeTabs(): TabEnvironment {
+  const runtime: Partial<Pick<typeof globalThis, 'BroadcastChannel' | 'navigator'>> = globalThis;
+  const { WebSocket, randomKey, onChange } = runtimeEnvironment();
+  return {
+    locks: (runtime.navigator as Partial<Navigator> | undefined)?.locks,
+    BroadcastChannel: runtime.BroadcastChannel,
+    WebSocket,
+    randomKey,
+    onHide: (callback) => {
+      onChange((change) => {
+        if (change === 'hide') callback();
+      });
+    },
+  };
+}
+
+/**
+ * Has all pages of an origin that use the name share one connection. Give what it returns to each
+ * page's client as its option `WebSocket`:
+ *
+ * ```ts
+ * const client = new RealtimeClient(url, { token, WebSocket: shareTabs({ name: userId }) });
+ * ```
+ *
+ * The page that holds a lock (Web Locks) has the connection and passes frames on (BroadcastChannel).
+ * When it is closed, the next page connects, and every client comes back by its positions and repeats
+ * its requests by their ids, as after any broken connection: nothing is lost or doubled. Each client
+ * has its own rooms, handlers and states. Presence shows one connection; the last `update` counts.
+ *
+ * @returns `undefined` where the runtime has no Web Locks or no BroadcastChannel (they need https, or
+ * localhost): then each page has its own connection.
+ */
+export function shareTabs({
+  name,
+  environment,
+}: ShareTabsOptions): WebSocketConstructor | undefined {
+  const { locks, BroadcastChannel, WebSocket, ...rest } = { ...runtimeTabs(), ...environment };
+  if (!locks || !BroadcastChannel || !WebSocket) return undefined;
+  const shared = `realtime-tabs:${name}`;
+  const parts = { ...rest, locks, WebSocket, BroadcastChannel };
+  let tabs: Tabs | undefined;
+  // A constructor that returns an object gives that one.
+  return function (this: unknown, url: string): WebSocketLike {
+    // Not before: rendering on a server makes clients that never connect.
+    tabs ??= new Tabs(shared, parts);
+    return tabs.open(url);
+  } as unknown as WebSocketConstructor;
+}
+
+/** Of a page's name. */
+const PAGE_CHARACTERS = 8;
+
+type Required = Pick<TabEnvironment, 'randomKey' | 'onHide'> & {
+  readonly locks: Pick<LockManager, 'request'>;
+  readonly WebSocket: WebSocketConstructor;
+  readonly BroadcastChannel: new (name: string) => TabChannel;
+};
+
+/** One page among those that share a connection. */
+class Tabs {
+  readonly #name: string;
+  readonly #environment: Required;
+  readonly #channel: TabChannel;
+  readonly #sockets = new Map<string, TabSocket>();
+  #identity: { readonly clientKey: string; readonly attempt: number };
+  #hub: TabHub | undefined;
+  /** What the names of its sockets begin with. */
+  readonly #page: string;
+  #opened = 0;
+  /** Pages that the hub notices the death of. */
+  readonly #watched = new Set<string>();
+  /** Whether the page has, or waits for, the connection. */
+  #isCandidate = false;
+  #resign: (() => void) | undefined;
+
+  constructor(name: string, environment: Required) {
+    this.#name = name;
+    this.#environment = environment;
+    this.#channel = new environment.BroadcastChannel(name);
+    this.#identity = { clientKey: environment.randomKey(), attempt: 0 };
+    this.#page = environment.randomKey().slice(0, PAGE_CHARACTERS);
+    this.#channel.onmessage = ({ data }) => {
+      this.#receive(data);
+    };
+    // A page that holds a lock is not kept by the browser; and one that is kept could not pass frames on.
+    environment.onHide(() => {
+      this.#hub?.close(4000, 'hidden');
+      this.#hub = undefined;
+      this.#isCandidate = false;
+      this.#resign?.();
+    });
+  }
+
+  /** A socket of this page. */
+  open(url: string): TabSocket {
+    const name = this.#page + String((this.#opened += 1));
+    const socket = new TabSocket(name, url, {
+      post: (message) => {
+        this.#toHub(message);
+      },
+      forget: () => {
+        this.#sockets.delete(name);
+      },
+    });
+    this.#sockets.set(name, socket);
+    if (!this.#isCandidate) this.#run();
+    return socket;
+  }
+
+  /** Asks for the connection, which it gets when no page before it is left. */
+  #run(): void {
+    const isLeft = new Promise<void>((resolve) => {
+      this.#resign = resolve;
+    });
+    this.#isCandidate = true;
+    // Held as long as the page is shown: whoever gets it instead knows that it is not.
+    this.#hold(`${this.#name}:${this.#page}`, () => isLeft);
+    this.#hold(this.#name, () => {
+      if (this.#isCandidate) this.#lead();
+      return isLeft;
+    });
+  }
+
+  #lead(): void {
+    this.#hub = new TabHub({
+      WebSocket: this.#environment.WebSocket,
+      post: (message) => {
+        this.#fromHub(message);
+      },
+      nextIdentity: () => this.#nextIdentity(),
+    });
+    this.#fromHub({ kind: 'leader' });
+  }
+
+  #nextIdentity(): { readonly clientKey: string; readonly attempt: number } {
+    const { clientKey, attempt } = this.#identity;
+    this.#identity = { clientKey, attempt: attempt + 1 };
+    this.#fromHub({ kind: 'identity', identity: this.#identity });
+    return this.#identity;
+  }
+
+  #hold(name: string, callback: () => Promise<void> | void): void {
+    // Refused when the page is no longer there: then nothing is to be held.
+    this.#environment.locks.request(name, callback).catch(() => undefined);
+  }
+
+  #receive(message: TabMessage): void {
+    if ('from' in message) {
+      this.#hub?.receive(message);
+      if (this.#hub && message.kind === 'open') this.#meet(message);
+    } else this.#take(message);
+  }
+
+  #take(message: FromHub): void {
+    if (message.kind === 'identity') this.#identity = message.identity;
+    else {
+      const to = 'to' in message ? message.to : undefined;
+      for (const socket of [...this.#sockets.values()]) {
+        if (to === undefined || to === socket.name) socket.receive(message);
+      }
+    }
+  }
+
+  /** Tells another page what it needs to take over, and notices when it dies without a word. */
+  #meet({ from }: ToHub): void {
+    this.#fromHub({ kind: 'identity', identity: this.#identity });
+    const page = from.slice(0, PAGE_CHARACTERS);
+    if (this.#watched.has(page)) return;
+    this.#watched.add(page);
+    this.#hold(`${this.#name}:${page}`, () => {
+      this.#watched.delete(page);
+      this.#hub?.dropPage(page);
+    });
+  }
+
+  #toHub(message: ToHub): void {
+    this.#channel.postMessage(message);
+    // As to another page: not while the client is still busy with what it does.
+    queueMicrotask(() => this.#hub?.receive(message));
+  }
+
+  #fromHub(message: FromHub): void {
+    this.#channel.postMessage(message);
+    queueMicrotask(() => {
+      this.#take(message);
+    });
+  }
+}

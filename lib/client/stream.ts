@@ -1,0 +1,34 @@
+import type {
+  Contract,
+  PayloadArguments,
+  StreamItem,
+  StreamName,
+  StreamPayload,
+} from './contract.js';
+import type { StreamOptions } from './client-api.js';
+import { CORE } from './core.js';
+import { DEFAULT_CREDIT, ItemStream } from './item-stream.js';
+import type { RealtimeClient } from './realtime-client.js';
+
+/**
+ * Asks a handler that answers with many items. Nothing is sent until a loop begins; each loop is a
+ * request of its own, and leaving the loop cancels it. Items come in order. The server sends as many
+ * as the options' `credit` ahead of the loop, and waits then. A stream does not survive its connection.
+ *
+ * A function of its own, so that pages which do not use it do not carry it.
+ *
+ * @throws RealtimeClientError (from the loop) as `client.request`, after the items that came before.
+ */
+export function stream<C extends Contract, E extends StreamName<C>>(
+  client: RealtimeClient<C>,
+  event: E,
+  ...args: PayloadArguments<StreamPayload<C, E>, StreamOptions>
+): AsyncIterable<StreamItem<C, E>> {
+  const [payload, { credit = DEFAULT_CREDIT, signal } = {}] = args as [unknown?, StreamOptions?];
+  return {
+    [Symbol.asyncIterator]: () =>
+      new ItemStream<StreamItem<C, E>>(credit, (caller) =>
+        client[CORE].calls.start({ type: 'request', event, payload, credit }, caller, { signal }),
+      ),
+  };
+}

@@ -1,0 +1,179 @@
+/**
+ * The page that has the connection, and the sockets of all pages that share it.
+ *
+ * Each socket's client speaks the protocol as if it were alone. Ids get the client's key in front on
+ * their way to the server, and lose it on the way back. What belongs to a room goes to everyone: a
+ * client ignores rooms that it is not in, and what it has seen. A room is left when its last client
+ * leaves it. To the server all pages are one client instance.
+ */
+import { SUBPROTOCOL, type HelloFrame } from '../protocol/index.js';
+import type { WebSocketConstructor, WebSocketLike } from './environment.js';
+import type { AnyFrame } from './tab-frame.js';
+import { TabMember } from './tab-member.js';
+import type { FromHub, ToHub } from './tab-messages.js';
+
+/** What a hub needs of its page. */
+export interface TabHubHost {
+  readonly WebSocket: WebSocketConstructor;
+  readonly post: (message: FromHub) => void;
+  /** Who all pages together are to the server, for one more connection. */
+  readonly nextIdentity: () => { readonly clientKey: string; readonly attempt: number };
+}
+
+/** See the head of this file. */
+export class TabHub {
+  readonly #host: TabHubHost;
+  readonly #members = new Map<string, TabMember>();
+  /** Requests of the server, and how many clients have not said that they cannot answer. */
+  readonly #questions = new Map<string, number>();
+  #upstream: WebSocketLike | undefined;
+  /** The `connected` frame, once the server has let us in. */
+  #welcome: string | undefined;
+
+  constructor(host: TabHubHost) {
+    this.#host = host;
+  }
+
+  /** Takes what a socket says. */
+  receive(message: ToHub): void {
+    const { from } = message;
+    const member = this.#members.get(from);
+    if (message.kind === 'open') {
+      // Asked twice when it is not clear who has the connection.
+      if (member === undefined) this.#members.set(from, new TabMember(from, message.url));
+      this.#host.post({ kind: 'opened', to: from });
+    } else if (member === undefined) return;
+    else if (message.kind === 'close') this.drop(from, message.code, message.reason);
+    else this.#forward(member, JSON.parse(message.data) as AnyFrame);
+  }
+
+  /** A socket is gone. With the last one goes the connection. */
+  drop(name: string, code = 4000, reason = 'page closed'): void {
+    const member = this.#members.get(name);
+    this.#members.delete(name);
+    if (member === undefined) return;
+    if (this.#members.size === 0) this.close(code, reason);
+    else
+      for (const room of [...member.rooms]) this.#leaveRoom(member, { type: '', id: 'left', room });
+  }
+
+  /** A page is gone without a word. */
+  dropPage(page: string): void {
+    for (const name of [...this.#members.keys()]) if (name.startsWith(page)) this.drop(name);
+  }
+
+  /** Ends the connection. */
+  close(code: number, reason: string): void {
+    const upstream = this.#upstream;
+    this.#upstream = this.#welcome = undefined;
+    if (upstream === undefined) return;
+    upstream.onopen = upstream.onmessage = upstream.onclose = null;
+    upstream.close(code, reason);
+  }
+
+  #forward(member: TabMember, frame: AnyFrame): void {
+    if (frame.type === 'hello') {
+      member.hello = frame as unknown as HelloFrame;
+      if (this.#welcome !== undefined) this.#greet(member, this.#welcome);
+      else if (this.#upstream === undefined) this.#connect(member.url, member.hello);
+    } else if (this.#welcome === undefined) return;
+    else if (frame.type === 'unsubscribe') this.#leaveRoom(member, frame);
+    else if (frame.type === 'response') this.#answer(frame, true);
+    else if (frame.type === 'error') this.#answer(frame, frame.code !== 'unknown-event');
+    else if (frame.action === 'unwatch') {
+      member.watched.delete(frame.room ?? '');
+      if (!this.#has((other) => other.watched.has(frame.room ?? ''))) this.#send(member.tag(frame));
+    } else {
+      if (frame.type === 'subscribe') member.rooms.add(frame.room ?? '');
+      if (frame.action === 'watch') member.watched.set(frame.room ?? '', frame.id ?? '');
+      this.#send(member.tag(frame));
+    }
+  }
+
+  #leaveRoom(member: TabMember, frame: AnyFrame): void {
+    const { id, room = '' } = frame;
+    member.rooms.delete(room);
+    if (this.#has((other) => other.rooms.has(room))) {
+      this.#tell(member, { type: 'unsubscribed', id, room });
+    } else this.#send(member.tag({ type: 'unsubscribe', id, room }));
+  }
+
+  /** The first answer counts; that nobody can answer is one only when everybody has said so. */
+  #answer(frame: AnyFrame, isAnswer: boolean): void {
+    const id = frame.id ?? '';
+    const left = (this.#questions.get(id) ?? 0) - 1;
+    if (left < 0) return;
+    this.#questions.set(id, left);
+    if (!isAnswer && left > 0) return;
+    this.#questions.delete(id);
+    this.#send(frame);
+  }
+
+  #connect(url: string, { token }: HelloFrame): void {
+    const upstream = new this.#host.WebSocket(url, [SUBPROTOCOL]);
+    this.#upstream = upstream;
+    const hello = { type: 'hello', ...this.#host.nextIdentity(), rooms: [] };
+    upstream.onopen = () => {
+      upstream.send(JSON.stringify(token === undefined ? hello : { ...hello, token }));
+    };
+    upstream.onmessage = ({ data }: { data: string }) => {
+      this.#receiveFrame(data);
+    };
+    upstream.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      this.#upstream = this.#welcome = undefined;
+      this.#members.clear();
+      this.#questions.clear();
+      this.#host.post({ kind: 'closed', code, reason });
+    };
+    upstream.onerror = () => undefined;
+  }
+
+  #receiveFrame(data: string): void {
+    const frame = JSON.parse(data) as AnyFrame;
+    const { type, id = '' } = frame;
+    const dot = id.indexOf('.');
+    const owner = [...this.#members.values()].find(({ prefix }) => prefix === id.slice(0, dot));
+    if (type === 'connected') {
+      this.#welcome = data;
+      for (const member of this.#members.values()) if (member.hello) this.#greet(member, data);
+    } else if (type === 'request' || type === 'cancel') {
+      if (type === 'request') this.#questions.set(id, this.#members.size);
+      this.#host.post({ kind: 'frame', data });
+    } else if (type === 'authenticate') {
+      // One has to show credentials, and any can.
+      for (const [to] of [...this.#members].slice(0, 1))
+        this.#host.post({ kind: 'frame', to, data });
+    } else if (type === 'going-away') {
+      // Nobody moves: when the server closes, all come back together, by their positions.
+    } else if (dot < 0) this.#host.post({ kind: 'frame', data });
+    else if (owner) this.#route(owner, frame, id.slice(dot + 1));
+  }
+
+  #route(owner: TabMember, frame: AnyFrame, id: string): void {
+    const { room = '' } = frame;
+    if (frame.type === 'presence' && owner.watched.get(room) === id) {
+      // Who is there is news to everyone who watches.
+      for (const member of this.#members.values()) {
+        const watch = member.watched.get(room);
+        if (watch !== undefined) this.#tell(member, { ...frame, id: watch });
+      }
+    } else this.#tell(owner, owner.untag(frame, id));
+  }
+
+  #greet(member: TabMember, welcome: string): void {
+    this.#host.post({ kind: 'frame', to: member.name, data: welcome });
+    for (const wish of member.wishes()) this.#send(wish);
+  }
+
+  #has(isSo: (member: TabMember) => boolean): boolean {
+    return [...this.#members.values()].some(isSo);
+  }
+
+  #tell({ name }: TabMember, frame: AnyFrame): void {
+    this.#host.post({ kind: 'frame', to: name, data: JSON.stringify(frame) });
+  }
+
+  #send(frame: AnyFrame): void {
+    this.#upstream?.send(JSON.stringify(frame));
+  }
+}

@@ -1,0 +1,31 @@
+/** What pages tell each other about their common connection. Structured, because they are of one origin and one version. */
+import type { ClientIdentity } from './identity.js';
+
+/** From a page's socket to the page that has the connection. `from` is the socket's random name. */
+export type ToHub =
+  | { readonly kind: 'open'; readonly from: string; readonly url: string }
+  | { readonly kind: 'send'; readonly from: string; readonly data: string }
+  | {
+      readonly kind: 'close';
+      readonly from: string;
+      readonly code: number | undefined;
+      readonly reason: string | undefined;
+    };
+
+/** Back. Without `to`: for every socket. */
+export type FromHub =
+  /** Another page has the connection now, and knows nothing of what was open. */
+  | { readonly kind: 'leader' }
+  /** Who all pages together are to the server; the next one to connect goes on from there. */
+  | { readonly kind: 'identity'; readonly identity: Omit<ClientIdentity, 'lastId'> }
+  | { readonly kind: 'opened'; readonly to: string }
+  | { readonly kind: 'frame'; readonly to?: string; readonly data: string }
+  | {
+      readonly kind: 'closed';
+      readonly to?: string;
+      readonly code: number;
+      readonly reason: string;
+    };
+
+/** Anything of the channel. */
+export type TabMessage = ToHub | FromHub;

@@ -1,0 +1,2 @@
+export { SystemClock } from './system-clock.js';
+export { SystemRandom } from './system-random.js';

@@ -1,0 +1,197 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+
+import { closeApps, type RunningApp } from '../support/nest-app.js';
+import { BreakableNetwork } from './support/breakable-network.js';
+import {
+  launchKeepingBrowser,
+  openSdkPage,
+  payments,
+  startSdkApp,
+  type SdkPage,
+} from './support/sdk-page.js';
+
+const ROOM = 'ticks/0';
+const TIMEOUT_MS = 60_000;
+/** More for a long run: `BROWSER_RECONNECTS=10000`. */
+const RECONNECTS = Number(process.env['BROWSER_RECONNECTS'] ?? 300);
+
+declare const window: { readonly page: SdkPage };
+
+let app: RunningApp;
+let browser: Browser;
+let context: BrowserContext;
+let network: BreakableNetwork;
+let sent = 0;
+
+beforeAll(async () => {
+  app = await startSdkApp();
+  browser = await launchKeepingBrowser();
+}, TIMEOUT_MS);
+
+beforeEach(async () => {
+  network = await BreakableNetwork.to(Number(new URL(app.url).port));
+  context = await browser.newContext();
+});
+
+afterEach(async () => {
+  await context.close();
+  network.close();
+});
+
+afterAll(async () => {
+  await browser.close();
+  await closeApps();
+});
+
+async function publish(count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) await app.rooms.publish(ROOM, 'tick', (sent += 1));
+}
+
+/** Waits until the page has the last message, and gives all that it has. */
+async function seenBy(page: Page): Promise<number[]> {
+  await page.waitForFunction((last) => window.page.seen.at(-1) === last, sent);
+  return page.evaluate(() => window.page.seen);
+}
+
+const from = (first: number) => Array.from({ length: sent - first }, (_, n) => first + n + 1);
+
+async function open(how: Parameters<SdkPage['start']>[0] = {}): Promise<Page> {
+  const page = await openSdkPage(context, network.url);
+  await page.evaluate((options) => window.page.start(options), how);
+  return page;
+}
+
+describe('the SDK in a browser', () => {
+  it('comes back as soon as the network does, and has everything once and in order', async () => {
+    const before = sent;
+    const page = await open({ minDelayMs: 20_000 });
+    await publish(20);
+    await seenBy(page);
+    network.cut();
+    await context.setOffline(true);
+    await page.waitForFunction(() => window.page.states.at(-1) === 'waiting');
+    await publish(20);
+    network.mend();
+    const since = Date.now();
+    await context.setOffline(false);
+    expect(await seenBy(page)).toEqual(from(before));
+    // The delay would have been 20 s.
+    expect(Date.now() - since).toBeLessThan(10_000);
+    expect(await page.evaluate(() => window.page.gaps)).toBe(0);
+  }, 60_000);
+
+  it('has everything once and in order after it was frozen', async () => {
+    const before = sent;
+    const page = await open();
+    await publish(10);
+    await seenBy(page);
+    const devtools = await context.newCDPSession(page);
+    await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+    await publish(50);
+    await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+    await publish(10);
+    expect(await seenBy(page)).toEqual(from(before));
+    const { sockets, gaps } = await page.evaluate(() => ({
+      sockets: window.page.sockets.filter(({ readyState }) => readyState <= 1).length,
+      gaps: window.page.gaps,
+    }));
+    expect({ sockets, gaps }).toEqual({ sockets: 1, gaps: 0 });
+  }, 60_000);
+
+  it('has everything once and in order in the background', async () => {
+    const before = sent;
+    const page = await open();
+    const other = await context.newPage();
+    await other.bringToFront();
+    await publish(50);
+    await page.bringToFront();
+    await publish(10);
+    expect(await seenBy(page)).toEqual(from(before));
+    expect(await page.evaluate(() => window.page.sockets.length)).toBe(1);
+  }, 60_000);
+
+  it('is kept by the browser when its page is left, and goes on when that is shown again', async () => {
+    const before = sent;
+    const page = await open();
+    await publish(10);
+    await seenBy(page);
+    const document = await page.evaluate(() => window.page.document);
+    await page.goto(`${network.url}/elsewhere`);
+    await publish(20);
+    await page.goBack({ waitUntil: 'commit' });
+    await page.waitForFunction(() => 'page' in globalThis);
+    expect(await page.evaluate(() => window.page.document)).toBe(document);
+    await publish(10);
+    expect(await seenBy(page)).toEqual(from(before));
+    expect(await page.evaluate(() => window.page.gaps)).toBe(0);
+    const open1 = () => window.page.sockets.filter(({ readyState }) => readyState === 1).length;
+    expect(await page.evaluate(open1)).toBe(1);
+  }, 60_000);
+
+  it('sends each request once when its page is loaded again in a burst', async () => {
+    const page = await openSdkPage(context, network.url);
+    await page.evaluate(() => window.page.startOutbox());
+    for (let round = 0; round < 3; round += 1) {
+      await page.evaluate((n) => window.page.pay(n * 100 + 1, n * 100 + 100), round);
+      // The first of them are on their way, the last are only kept.
+      await page.waitForFunction(() => window.page.left() >= 50 || window.page.left() === 0);
+      await page.reload();
+      await page.waitForFunction(() => 'page' in globalThis);
+      await page.evaluate(() => window.page.startOutbox());
+    }
+    await page.waitForFunction(() => window.page.left() === 0);
+    expect(payments).toEqual([...new Set(payments)]);
+    expect(payments).toEqual(payments.toSorted((a, b) => a - b));
+    expect(payments.length).toBeGreaterThan(0);
+  }, 60_000);
+
+  it('shares a connection between windows, also when the one that has it is closed in a burst', async () => {
+    const before = sent;
+    const first = await open({ sharesTabs: true });
+    const second = await open({ sharesTabs: true });
+    const count = (page: Page) => page.evaluate(() => window.page.sockets.length);
+    expect([await count(first), await count(second)]).toEqual([1, 0]);
+    let closed: Promise<void> | undefined;
+    for (let n = 0; n < 200; n += 1) {
+      await publish(1);
+      if (n === 100) closed = first.close();
+    }
+    await closed;
+    await publish(10);
+    expect(await seenBy(second)).toEqual(from(before));
+    expect(await second.evaluate(() => window.page.gaps)).toBe(0);
+    expect(await count(second)).toBe(1);
+  }, 60_000);
+
+  it(
+    'needs no more memory after many reconnects of 50 rooms',
+    async () => {
+      const page = await open({ rooms: 50, minDelayMs: 1 });
+      const devtools = await context.newCDPSession(page);
+      await devtools.send('Performance.enable');
+      const heap = async (): Promise<number> => {
+        await devtools.send('HeapProfiler.collectGarbage');
+        const { metrics } = await devtools.send('Performance.getMetrics');
+        return metrics.find(({ name }) => name === 'JSHeapUsedSize')?.value ?? NaN;
+      };
+      const reconnect = (times: number) =>
+        page.evaluate(async (count) => {
+          for (let n = 0; n < count; n += 1) {
+            const { sockets, states } = window.page;
+            const socket = sockets.pop();
+            sockets.length = 0;
+            states.length = 0;
+            socket?.close(3000);
+            while (states.at(-1) !== 'connected')
+              await new Promise((resolve) => setTimeout(resolve));
+          }
+        }, times);
+      await reconnect(50);
+      const before = await heap();
+      await reconnect(RECONNECTS);
+      expect((await heap()) - before).toBeLessThan(500_000);
+    },
+    60_000 + RECONNECTS * 50,
+  );
+});

@@ -1,0 +1,120 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
+import { WebSocket } from 'ws';
+
+import { RealtimeClient } from '../../lib/client/index.js';
+import {
+  REALTIME_BROKER,
+  RealtimeGateway,
+  RealtimeRoom,
+  type RoomPolicy,
+} from '../../lib/index.js';
+import { closeApps, startApp, type RunningApp } from '../support/nest-app.js';
+import { SharedBroker } from '../support/shared-broker.js';
+
+const ROOM = 'chat/x';
+
+@RealtimeGateway()
+class EchoGateway {
+  @SubscribeMessage('echo')
+  echo(@MessageBody() payload: unknown): unknown {
+    return payload;
+  }
+}
+
+@RealtimeRoom('chat/:room')
+class ChatRooms implements RoomPolicy {
+  canSubscribe(): boolean {
+    return true;
+  }
+}
+
+/** Two nodes of one service. */
+async function startNodes(): Promise<[RunningApp, RunningApp]> {
+  const broker = new SharedBroker();
+  const start = () =>
+    startApp({
+      providers: [EchoGateway, ChatRooms],
+      overrides: new Map([[REALTIME_BROKER, broker.forNode()]]),
+      options: { shutdown: { handover: true, drainMs: 20_000, spreadMs: 200 } },
+    });
+  return [await start(), await start()];
+}
+
+/** What a load balancer does: new connections go where it says. */
+class Balancer {
+  target: RunningApp;
+  /** Connections that are not closed. */
+  readonly open = new Set<WebSocket>();
+  /** The most that were open at a time. */
+  most = 0;
+
+  constructor(target: RunningApp) {
+    this.target = target;
+  }
+
+  connect(): RealtimeClient {
+    const note = (socket: WebSocket) => {
+      this.open.add(socket);
+      this.most = Math.max(this.most, this.open.size);
+      socket.once('close', () => this.open.delete(socket));
+    };
+    const url = () => this.target.url;
+    class Socket extends WebSocket {
+      constructor(_url: string, protocols?: string[]) {
+        super(url(), protocols);
+        note(this);
+      }
+    }
+    return new RealtimeClient(this.target.url, { WebSocket: Socket, token: 'token-ada' });
+  }
+}
+
+describe('a client of a node that goes away', () => {
+  afterEach(closeApps);
+
+  it('moves to the next without missing, repeating or noticing anything', async () => {
+    const [first, second] = await startNodes();
+    const balancer = new Balancer(first);
+    const client = balancer.connect();
+    const states: string[] = [];
+    client.on('state', ({ state }) => states.push(state));
+    const room = client.room(ROOM);
+    const seen: unknown[] = [];
+    let onSeen: () => void = () => undefined;
+    room.on('tick', (payload) => {
+      seen.push(payload);
+      onSeen();
+    });
+    const gaps: unknown[] = [];
+    room.on('gap', (gap) => gaps.push(gap));
+    await room.subscribe();
+
+    balancer.target = second;
+    const left = first.close();
+    const asked: unknown[] = [];
+    const answers: unknown[] = [];
+    let lastAnswer: Promise<void> | undefined;
+    const ask = async (payload: number): Promise<void> => {
+      asked.push(payload);
+      answers.push(await client.request('echo', payload));
+      lastAnswer = undefined;
+    };
+    let count = 0;
+    const turn = () => new Promise<boolean>((resolve) => setImmediate(resolve, false));
+    const hasLeft = left.then(() => true);
+    while (!(await Promise.race([hasLeft, turn()]))) {
+      await second.rooms.publish(ROOM, 'tick', (count += 1));
+      lastAnswer ??= ask(count);
+    }
+    const all = Array.from({ length: count }, (_, n) => n + 1);
+    await lastAnswer;
+    expect(answers).toEqual(asked);
+    while (seen.length < count) await new Promise<void>((resolve) => (onSeen = resolve));
+    expect(seen).toEqual(all);
+    expect(gaps).toEqual([]);
+    expect(states).toEqual(['connecting', 'connected']);
+    expect(balancer.most).toBe(2);
+    client.close();
+  });
+});

@@ -1,0 +1,263 @@
+import { describe, expect, it } from '@jest/globals';
+import { stream } from '../../lib/client/index.js';
+import { settle } from './support/fake-clock.js';
+import type { FakeSocket } from './support/fake-socket.js';
+import { NAME, record, subscribed, subscribedRoom } from './support/rooms.js';
+import { connectedFrame, connectedWorld, message, outcome, type World } from './support/world.js';
+
+/** The server of the present connection says that it goes away, 2 s from now on average. */
+function announce(world: World): FakeSocket {
+  world.socket.receive({ type: 'going-away', afterMs: 1_000, windowMs: 2_000 });
+  return world.socket;
+}
+
+/** Waits until the client moves, and opens the new socket up to the hello. */
+async function openNext(world: World): Promise<FakeSocket> {
+  world.clock.advance(2_000);
+  await settle();
+  world.socket.open();
+  return world.socket;
+}
+
+describe('a server that goes away', () => {
+  it('is left at a random moment of its window, while its connection lives', async () => {
+    const world = await connectedWorld();
+    const old = announce(world);
+    world.clock.advance(1_999);
+    await settle();
+    expect(world.sockets).toHaveLength(1);
+    world.clock.advance(1);
+    await settle();
+    expect(world.sockets).toHaveLength(2);
+    expect(old.isLive).toBe(true);
+    expect(world.client.state).toBe('connected');
+  });
+
+  it('is followed by a connection of the same client with a higher attempt, and nobody notices', async () => {
+    const world = await connectedWorld();
+    const old = announce(world);
+    const next = await openNext(world);
+    const [before, after] = [old.last('hello'), next.last('hello')];
+    expect(after.clientKey).toBe(before.clientKey);
+    expect(after.attempt).toBeGreaterThan(before.attempt ?? Infinity);
+    next.receive({ ...connectedFrame, connectionId: 'c-2' });
+    expect(old.closedWith?.code).toBe(4409);
+    expect(world.client.connectionId).toBe('c-2');
+    expect(world.states).toEqual(['connecting', 'connected']);
+  });
+
+  it('delivers to the end, and what comes twice is told once, in order', async () => {
+    const { world, room, log } = await subscribedRoom();
+    const old = announce(world);
+    old.receive(message(4));
+    const next = await openNext(world);
+    expect(next.last('hello').rooms).toEqual([{ room: NAME, epoch: 'e1', offset: 4 }]);
+    old.receive(message(5));
+    next.receive(connectedFrame);
+    old.receive(message(6));
+    next.receive(subscribed(6, { recovered: true, replayed: 2 }));
+    for (const offset of [5, 6, 7]) next.receive(message(offset));
+    expect(log.filter((entry) => typeof entry === 'number')).toEqual([4, 5, 6, 7]);
+    expect(log.slice(2)).not.toContain('subscribing');
+    expect(room.state).toBe('subscribed');
+  });
+
+  it('answers what is in flight before the client says hello elsewhere', async () => {
+    const world = await connectedWorld();
+    const answer = world.client.request('slow');
+    const old = announce(world);
+    world.clock.advance(2_000);
+    await settle();
+    expect(world.sockets).toHaveLength(1);
+    old.receive({ type: 'response', id: '1', payload: 'done' });
+    await settle();
+    expect(await answer).toBe('done');
+    expect(world.sockets).toHaveLength(2);
+  });
+
+  it('is left after 5 s more with answers due, which are asked for again', async () => {
+    const world = await connectedWorld();
+    const answer = world.client.request('slow', 1);
+    announce(world);
+    await openNext(world);
+    expect(world.sockets).toHaveLength(1);
+    world.clock.advance(5_000);
+    const next = await world.accept();
+    const again = { type: 'request', id: '1', event: 'slow', payload: 1, retry: true };
+    expect(next.frames('request')).toEqual([again]);
+    next.receive({ type: 'response', id: '1', payload: 'done' });
+    expect(await answer).toBe('done');
+  });
+
+  it('gets no new request; those wait for the next, in order', async () => {
+    const world = await connectedWorld();
+    const old = announce(world);
+    for (const event of ['a', 'b']) void outcome(world.client.request(event));
+    expect(old.frames('request')).toEqual([]);
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    expect(next.frames('request').map(({ event }) => event)).toEqual(['a', 'b']);
+    expect(next.frames('request').map(({ retry }) => retry)).toEqual([undefined, undefined]);
+  });
+
+  it('still takes publishes, and what belongs to rooms', async () => {
+    const { world, room } = await subscribedRoom();
+    const old = announce(world);
+    void outcome(room.publish('chat.message', 1));
+    void outcome(room.history());
+    world.client.room('chat/other').on('chat.message', () => undefined);
+    expect(old.sent.slice(1).map(({ type }) => type)).toEqual(['publish', 'history', 'subscribe']);
+  });
+
+  it('may refuse what was on its way: the next is asked', async () => {
+    const world = await connectedWorld();
+    const answer = world.client.request('late');
+    const old = announce(world);
+    old.receive({ type: 'error', id: '1', code: 'unavailable', message: '', retryable: true });
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    expect(next.last('request')).toEqual({ type: 'request', id: '1', event: 'late' });
+    next.receive({ type: 'response', id: '1', payload: 'done' });
+    expect(await answer).toBe('done');
+  });
+
+  it.each([4409, 1001, 1006])(
+    'may close with %d once it was left, before the next has answered',
+    async (code) => {
+      const { world, log } = await subscribedRoom();
+      const old = announce(world);
+      const next = await openNext(world);
+      old.drop(code);
+      expect(world.client.state).toBe('connecting');
+      next.receive(connectedFrame);
+      next.receive(subscribed(4, { recovered: true, replayed: 1 }));
+      next.receive(message(4));
+      expect(world.client.state).toBe('connected');
+      expect(log.at(-1)).toBe(4);
+      expect(next.frames('subscribe')).toEqual([]);
+      expect(world.sockets).toHaveLength(2);
+    },
+  );
+
+  it('may close before the next is open', async () => {
+    const { world, log } = await subscribedRoom();
+    const old = announce(world);
+    world.clock.advance(2_000);
+    await settle();
+    old.drop(1001);
+    expect(world.client.state).toBe('connecting');
+    expect(log.at(-1)).toBe('subscribing');
+    const next = await world.accept();
+    expect(next.last('hello').rooms).toEqual([{ room: NAME, epoch: 'e1', offset: 3 }]);
+    next.receive(subscribed(3, { recovered: true }));
+    expect(log.slice(-2)).toEqual(['subscribed true', 'recovered 3+0']);
+  });
+
+  it('ends the client all the same when it says so', async () => {
+    const world = await connectedWorld();
+    const old = announce(world);
+    const next = await openNext(world);
+    old.drop(4300);
+    expect(world.client.state).toBe('closed');
+    expect(next.closedWith).toBeDefined();
+  });
+
+  it('serves on while the next cannot be reached, which is tried again with growing delays', async () => {
+    const { world, log } = await subscribedRoom();
+    const old = announce(world);
+    const first = await openNext(world);
+    first.drop();
+    expect(world.client.state).toBe('connected');
+    old.receive(message(4));
+    world.clock.advance(1_500);
+    await settle();
+    expect(world.sockets).toHaveLength(3);
+    const next = await world.accept();
+    next.receive(subscribed(4, { recovered: true }));
+    expect(old.closedWith?.code).toBe(4409);
+    expect(log.filter((entry) => typeof entry === 'number')).toEqual([4]);
+  });
+
+  it('is lost like any other when it ends while the next cannot be reached', async () => {
+    const { world, log } = await subscribedRoom();
+    const old = announce(world);
+    (await openNext(world)).drop();
+    old.drop(1001);
+    expect(world.lastChange).toMatchObject({ state: 'waiting', code: 1001 });
+    expect(log.at(-1)).toBe('subscribing');
+    const next = await world.reconnect();
+    expect(next.last('hello').rooms).toEqual([{ room: NAME, epoch: 'e1', offset: 3 }]);
+  });
+
+  it('ends its streams with the old connection', async () => {
+    const world = await connectedWorld();
+    const item = outcome(stream(world.client, 'count')[Symbol.asyncIterator]().next());
+    announce(world);
+    await openNext(world);
+    world.clock.advance(5_000);
+    await settle();
+    await world.accept();
+    expect(await item).toMatchObject({ code: 'connection-lost' });
+  });
+
+  it('does not move a client that is closed meanwhile', async () => {
+    const world = await connectedWorld();
+    const old = announce(world);
+    const next = await openNext(world);
+    world.client.close();
+    expect([old.closedWith?.code, next.closedWith?.code]).toEqual([1000, 1000]);
+    expect(world.clock.pending).toBe(0);
+  });
+
+  it('takes back rooms that only it knew of', async () => {
+    const world = await connectedWorld();
+    const room = world.client.room(NAME);
+    const log = record(room);
+    room.unsubscribe();
+    await settle();
+    log.length = 0;
+    world.socket.receive({ type: 'unsubscribed', id: '2', room: NAME });
+    const other = world.client.room('chat/invited');
+    world.socket.receive({ type: 'subscribed', room: 'chat/invited', epoch: 'e1', offset: 0 });
+    expect(other.state).toBe('subscribed');
+    announce(world);
+    (await openNext(world)).receive(connectedFrame);
+    expect(other.state).toBe('unsubscribed');
+  });
+
+  it('has its members watched and told anew, without anybody coming or going', async () => {
+    const { world, room } = await subscribedRoom();
+    const seen: unknown[] = [];
+    room.presence.watch((state, change) => seen.push([state.total, change.joined.length]));
+    const members = [{ userId: 'ada', connections: [] }];
+    const { id } = world.socket.last('presence');
+    const known = { type: 'presence', room: NAME, total: 1, members } as const;
+    world.socket.receive({ ...known, id });
+    announce(world);
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    next.receive(subscribed(3, { recovered: true }));
+    next.receive({ ...known, id: next.last('presence').id });
+    await settle();
+    expect(seen).toEqual([[1, 1]]);
+  });
+
+  it('is asked about a room by the hello alone, and about those that came later once connected', async () => {
+    const { world } = await subscribedRoom();
+    announce(world);
+    const next = await openNext(world);
+    world.client.room('chat/late').on('chat.message', () => undefined);
+    next.receive(connectedFrame);
+    expect(next.frames('subscribe').map(({ room }) => room)).toEqual(['chat/late']);
+  });
+
+  it('does not count for the connection after the next', async () => {
+    const world = await connectedWorld();
+    announce(world);
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    world.clock.advance(10_000);
+    next.drop();
+    expect(world.lastChange.delayMs).toBe(1_500);
+  });
+});

@@ -1,0 +1,95 @@
+import {
+  RealtimeClient,
+  shareTabs,
+  type RealtimeClientOptions,
+} from '../../../lib/client/index.js';
+import type { TabChannel } from '../../../lib/client/share-tabs.js';
+import type { TabMessage } from '../../../lib/client/tab-messages.js';
+import { FakeLocks } from './fake-locks.js';
+import { FakeSocket } from './fake-socket.js';
+
+/** A browser with pages that share a connection, and the server's ends of their connections. */
+export class Browser {
+  readonly sockets: FakeSocket[] = [];
+  readonly #locks = new FakeLocks();
+  readonly #channels = new Set<TabChannel>();
+  #keys = 0;
+
+  /** The newest connection to the server. */
+  get socket(): FakeSocket {
+    const socket = this.sockets.at(-1);
+    if (socket === undefined) throw new Error('no socket was made');
+    return socket;
+  }
+
+  /** Opens a page. */
+  open(options: RealtimeClientOptions = {}): Page {
+    const { sockets } = this;
+    const channels = this.#channels;
+    const mine: TabChannel[] = [];
+    class Channel implements TabChannel {
+      onmessage: TabChannel['onmessage'] = null;
+
+      constructor() {
+        channels.add(this);
+        mine.push(this);
+      }
+
+      postMessage(message: TabMessage): void {
+        const data = structuredClone(message);
+        for (const channel of channels) {
+          if (channel === this) continue;
+          queueMicrotask(() => channel.onmessage?.({ data } as MessageEvent<TabMessage>));
+        }
+      }
+    }
+    class Socket extends FakeSocket {
+      constructor(url: string, protocols?: string[]) {
+        super(url, protocols);
+        sockets.push(this);
+      }
+    }
+    const death: (() => void)[] = [];
+    // The locks of a page that dies are free.
+    const request = ((name: string, callback: () => unknown) => {
+      const dies = new Promise<void>((resolve) => death.push(resolve));
+      return this.#locks.request(name, () => Promise.race([callback(), dies]) as Promise<void>);
+    }) as LockManager['request'];
+    const hide: (() => void)[] = [];
+    const WebSocket = shareTabs({
+      name: 'ada',
+      environment: {
+        locks: { request },
+        BroadcastChannel: Channel,
+        WebSocket: Socket,
+        randomKey: () =>
+          String((this.#keys += 1))
+            .padStart(32, '0')
+            .split('')
+            .reverse()
+            .join(''),
+        onHide: (callback) => hide.push(callback),
+      },
+    });
+    const client = new RealtimeClient('wss://example.test/realtime', {
+      WebSocket,
+      reconnect: { minDelayMs: 1, maxDelayMs: 1 },
+      ...options,
+    });
+    client.on('error', () => undefined);
+    const die = () => {
+      for (const channel of mine) channels.delete(channel);
+      for (const end of death) end();
+    };
+    return { client, hide: () => hide.forEach((each) => each()), die };
+  }
+}
+
+/** A page of {@link Browser}. */
+export interface Page {
+  readonly client: RealtimeClient;
+  /** It is left, maybe for good. */
+  readonly hide: () => void;
+  /** Its process ends without a word. */
+  readonly die: () => void;
+}

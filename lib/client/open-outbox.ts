@@ -1,5 +1,6 @@
 import { clientError } from './errors.js';
 import { runtimeEnvironment } from './environment.js';
+import { atLeast } from './options.js';
 import { Outbox, type OutboxOutcome } from './outbox.js';
 import { OutboxStore } from './outbox-store.js';
 
@@ -63,10 +64,12 @@ function lock(locks: Pick<LockManager, 'request'>, name: string): Promise<() => 
  * however long that takes. One page at a time has an outbox open.
  *
  * @throws RealtimeClientError (rejects) with code `outbox-in-use` when another page has it, retryable;
- * `outbox-failed` when the disk does not obey; `unsupported` where there is no IndexedDB.
+ * `outbox-failed` when the disk does not obey; `unsupported` where there is no IndexedDB;
+ * `invalid-option`.
  */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const { indexedDB, locks } = { ...runtimeOutbox(), ...options.environment };
+  const maxEntries = atLeast(1, 'maxEntries', options.maxEntries ?? 1_000);
   if (indexedDB === undefined) throw clientError('unsupported');
   const name = `realtime-outbox:${options.name}`;
   const unlock = locks ? await lock(locks, name) : () => undefined;
@@ -74,7 +77,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     const store = await OutboxStore.open(indexedDB, name);
     const identity = await store.identity(runtimeEnvironment().randomKey);
     return new Outbox(store, identity, await store.entries(), {
-      maxEntries: options.maxEntries ?? 1_000,
+      maxEntries,
       onRestored: options.onRestored ?? (() => undefined),
       unlock,
     });

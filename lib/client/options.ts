@@ -71,8 +71,8 @@ export interface Settings {
   readonly environment: Environment;
 }
 
-/** The number, if it is large enough. Too large is nothing: timers are cut to what the runtime can do. */
-function atLeast(min: number, path: string, value: number): number {
+/** The number, if it is large enough, or the error `invalid-option`. Too large is nothing: timers are cut to what the runtime can do. */
+export function atLeast(min: number, path: string, value: number): number {
   if (value >= min) return value;
   throw clientError('invalid-option', {}, `${path}: expected at least ${String(min)}`);
 }

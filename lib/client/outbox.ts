@@ -235,9 +235,9 @@ export class Outbox {
   }
 }
 
+/** The JSON text, if the value has one: `undefined` has none. */
 function textOf(value: unknown): string | undefined {
   try {
-    // The declared type hides that `undefined` has no JSON text.
     return JSON.stringify(value);
   } catch (cause) {
     throw clientError('invalid-payload', { cause });

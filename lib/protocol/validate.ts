@@ -51,7 +51,6 @@ export const event = text(MAX_EVENT_LENGTH);
 export const anything: Check = () => undefined;
 export const room: Check = (value) =>
   typeof value === 'string' && isRoomName(value) ? undefined : ROOM_NAME_RULE;
-export const anyText: Check = (value) => (typeof value === 'string' ? undefined : 'a string');
 export const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
 export const count: Check = (value) =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0

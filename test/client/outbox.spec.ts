@@ -216,6 +216,7 @@ describe('an outbox', () => {
     const { outbox } = await load();
     const invalid = expect.objectContaining({ code: 'invalid-option' });
     expect(() => outbox.attach(new World().client)).toThrow(invalid);
+    expect(await outcome(load(0))).toMatchObject({ code: 'invalid-option' });
   });
 
   it('is open in one page at a time', async () => {

@@ -159,7 +159,7 @@ export class RoomService {
   }
 
   /**
-   * Asks a client and resolves with its answer: `client.handle(event, …)` in the SDK. Finds the
+   * Asks a client and resolves with its answer: `handle(client, event, …)` in the SDK. Finds the
    * connection on whatever node it is. The answer is the client's word: validate it.
    *
    * @param payload anything that JSON can hold; `undefined`: no payload.

@@ -9,7 +9,7 @@ import { transportChecks, type TransportWorld } from './transport.suite.js';
 
 function makeWorld(): Promise<TransportWorld> {
   const clock = new ManualClock();
-  const heartbeat = new Heartbeat(clock, DEFAULT_HEARTBEAT);
+  const heartbeat = new Heartbeat(clock, DEFAULT_HEARTBEAT, 60_000);
   return Promise.resolve({
     connect: (withHandshake = []) => {
       const link = new MemoryLink(clock);

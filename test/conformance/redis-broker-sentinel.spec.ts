@@ -14,7 +14,7 @@ let master: Redis;
 beforeAll(async () => {
   const started = await startSentinels();
   sentinels = started.sentinels;
-  servers = [started.master, started.replica, ...sentinels];
+  servers = [...sentinels, ...started.replicas, started.master];
   master = started.master.client();
 });
 

@@ -279,6 +279,68 @@ export const transportChecks: readonly Check<TransportWorld>[] = [
     expect(log.count('silent')).toBe(1);
   }),
 
+  check('T11', 'says stuck when the oldest byte has waited for the bound’s time', async (world) => {
+    const { transport, log, peer } = await world.connect();
+    peer.stopReading();
+    fill(transport);
+    await turns(5);
+    // It lives, and says so: it only reads nothing.
+    for (let tens = 0; tens < 5; tens += 1) {
+      world.advance(10_000);
+      const heard = log.count('message');
+      peer.say('alive');
+      await until(() => log.count('message') > heard);
+    }
+    expect([log.count('stuck'), log.count('silent')]).toEqual([0, 0]);
+    world.advance(13_000);
+    expect(log.count('stuck')).toBeGreaterThan(0);
+  }),
+
+  check('T11', 'says nothing of a peer that takes what waits in time', async (world) => {
+    const { transport, log, peer } = await world.connect();
+    for (let round = 0; round < 4; round += 1) {
+      peer.stopReading();
+      fill(transport);
+      await turns(5);
+      world.advance(20_000);
+      peer.startReading();
+      await until(() => transport.bufferedBytes === 0);
+      peer.say('alive');
+      await until(() => log.count('message') === round + 1);
+    }
+    expect(log.count('stuck')).toBe(0);
+  }),
+
+  check(
+    'T11',
+    'counts from the oldest byte that waits, not from the first that ever did',
+    async (world) => {
+      const { transport, log, peer } = await world.connect();
+      const alive = async (): Promise<void> => {
+        const heard = log.count('message');
+        peer.say('alive');
+        await until(() => log.count('message') > heard);
+      };
+      peer.stopReading();
+      fill(transport);
+      await turns(5);
+      world.advance(30_000);
+      await alive();
+      const behind = transport.bufferedBytes;
+      transport.send('behind');
+      await turns(2);
+      // What waited for 30 seconds is taken; what came behind it waits on.
+      peer.startReading();
+      await until(() => transport.bufferedBytes < behind);
+      peer.stopReading();
+      await turns(2);
+      world.advance(29_000);
+      await alive();
+      world.advance(2_500);
+      expect(log.count('stuck')).toBe(0);
+    },
+  ),
+
   check(
     'T9',
     'brings what came together with the handshake, once and first (C-06)',

@@ -93,16 +93,16 @@ export async function startCluster(args: readonly string[] = []): Promise<RedisS
   return servers;
 }
 
-/** A master with a replica, and three sentinels that watch it under the name `main`. */
+/** A master with two replicas, and three sentinels that watch it under the name `main`. */
 export async function startSentinels(): Promise<{
   readonly master: RedisServer;
-  readonly replica: RedisServer;
+  readonly replicas: readonly RedisServer[];
   readonly sentinels: readonly RedisServer[];
 }> {
   const master = await startRedis();
-  const replica = await startReplica(master);
+  const replicas = [await startReplica(master), await startReplica(master)];
   const sentinels = await Promise.all(Array.from({ length: 3 }, () => startSentinel(master)));
-  return { master, replica, sentinels };
+  return { master, replicas, sentinels };
 }
 
 /** How sentinels decide, in milliseconds. */

@@ -45,6 +45,12 @@ export class Connection {
     this.#socket.write(bytes);
   }
 
+  /** Reads no more, whatever comes; does not mind what becomes of it. */
+  stall() {
+    this.listener = { ready: ignore, failed: ignore, counted: ignore };
+    this.#socket.pause();
+  }
+
   /** Cuts the connection as a broken network does: no close, no goodbye. */
   cut() {
     this.listener = { ready: ignore, failed: ignore, counted: ignore };

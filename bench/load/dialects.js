@@ -64,6 +64,7 @@ const socketio = {
 /** The dialect of each server. */
 export const DIALECTS = new Map([
   ['ours', ours],
+  ['ours-pool', ours],
   ['ws', json],
   ['platform-ws', json],
   ['uwebsockets', json],

@@ -21,11 +21,18 @@ export function pongFrame(payload) {
 
 function frame(opcode, payload) {
   const { length } = payload;
-  const head = length <= SHORT ? [length | MASKED] : [126 | MASKED, length >> 8, length & 255];
-  const bytes = Buffer.from([FINAL | opcode, ...head, ...MASK, ...payload]);
-  const start = bytes.length - length;
+  const head = Buffer.from([FINAL | opcode, ...lengthBytes(length), ...MASK]);
+  const bytes = Buffer.concat([head, payload]);
+  const start = head.length;
   for (let index = 0; index < length; index += 1) bytes[start + index] ^= MASK[index & 3];
   return bytes;
+}
+
+function lengthBytes(length) {
+  if (length <= SHORT) return [length | MASKED];
+  if (length < 65_536) return [126 | MASKED, length >> 8, length & 255];
+  const rest = [24, 16, 8, 0].map((shift) => (length >>> shift) & 255);
+  return [127 | MASKED, 0, 0, 0, 0, ...rest];
 }
 
 /** First id of {@link RequestWriter}; all have as many digits. */

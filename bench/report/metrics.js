@@ -27,6 +27,10 @@ export const METRICS = new Map(
     bytesOut: { title: 'bytes from Redis a message', show: whole },
     received: { title: 'messages from Redis', show: whole },
     wasted: { title: 'of them for nobody', show: (value) => `${plain(value * 100)} %` },
+    grownBytes: { title: 'resident above idle at most, MB', show: (value) => plain(value / 1e6) },
+    flooded: { title: 'to each stuck one, MB/s', show: (value) => plain(value / 1e6) },
+    loopDelay: { title: 'event loop held up, p99, ms', show: milliseconds },
+    longestDelay: { title: 'at most, ms', show: milliseconds },
     rate: { title: 'a second', show: whole },
     p50: { title: 'p50, ms', show: milliseconds },
     p99: { title: 'p99, ms', show: milliseconds },
@@ -49,6 +53,7 @@ export function shown({ metric, median, min, max, runs, ratio_to: peer, ratio_to
 /** How the servers are called. */
 export const NAMES = new Map([
   ['ours', '**nestjs-realtime**'],
+  ['ours-pool', '**nestjs-realtime**, `heavyFrames`'],
   ['ws', 'bare `ws`'],
   ['platform-ws', '`@nestjs/platform-ws`'],
   ['socketio', 'Socket.IO'],

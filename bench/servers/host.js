@@ -4,12 +4,14 @@
  */
 import 'reflect-metadata';
 
+import { execFileSync } from 'node:child_process';
 import { Session } from 'node:inspector/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 import { microseconds, payloadNow } from './payload.js';
 
 const SERVERS = [
-  ...['ours', 'ws', 'platform-ws', 'socketio', 'platform-socketio', 'uwebsockets'],
+  ...['ours', 'ours-pool', 'ws', 'platform-ws', 'socketio', 'platform-socketio', 'uwebsockets'],
   ...['redis-adapter', 'sharded-adapter', 'streams-adapter'],
 ];
 const [, , name] = process.argv;
@@ -21,6 +23,10 @@ let sequence = 0;
 const commands = new Map([
   ['usage', usage],
   ['memory', memory],
+  ['resident', () => process.memoryUsage().rss],
+  ['flood', flood],
+  ['delay', delay],
+  ['spread', spread],
   ['connections', () => server.connections()],
   ['traffic', () => server.traffic],
   ['burst', ({ rooms, count, isNamed }) => burst(rooms, count, isNamed)],
@@ -79,6 +85,57 @@ async function pace({ rooms, count, everyUs }) {
     });
     burst([rooms[index % rooms.length]], 1);
   }
+}
+
+/** Takes every core: a thread beside the first one is of no use on the same core. */
+function spread() {
+  try {
+    execFileSync('taskset', ['-a', '-p', 'ffffffff', String(process.pid)], { stdio: 'ignore' });
+  } catch {
+    // Where it cannot be pinned it is not.
+  }
+}
+
+/** A server that keeps more is not flooded any further: the machine has to last. */
+const MOST_RESIDENT_BYTES = 3e9;
+
+/**
+ * Publishes up to so many bytes a second for so long, in messages of `bytes`, one a turn at most. Resolves
+ * to the bytes that were published.
+ */
+async function flood({ room, bytes, bytesPerSecond, ms }) {
+  const payload = { text: 'x'.repeat(bytes) };
+  const everyUs = (bytes / bytesPerSecond) * 1_000_000;
+  const startedAt = microseconds();
+  let sent = 0;
+  let nextAt = startedAt;
+  for (let now = startedAt; now < startedAt + ms * 1_000; now = microseconds()) {
+    if (now >= nextAt && process.memoryUsage.rss() < MOST_RESIDENT_BYTES) {
+      nextAt = Math.max(nextAt + everyUs, now);
+      sent += bytes;
+      server.publish(room, payload);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  return sent;
+}
+
+/** Milliseconds between two looks at the event loop. */
+const LOOK_MS = 10;
+
+const delays = monitorEventLoopDelay({ resolution: LOOK_MS });
+
+/** Begins to measure how long the event loop is held up, or ends it and tells in microseconds. */
+function delay({ isOn }) {
+  if (isOn) {
+    delays.reset();
+    delays.enable();
+    return undefined;
+  }
+  delays.disable();
+  // It counts the time between two looks as well.
+  const heldUp = (nanoseconds) => Math.max(0, nanoseconds / 1_000 - LOOK_MS * 1_000);
+  return { p99: heldUp(delays.percentile(99)), most: heldUp(delays.max) };
 }
 
 process.on('message', async ({ id, command, ...rest }) => {

@@ -33,8 +33,8 @@ const SHARED = url === undefined ? {} : { redis: { url } };
  */
 const LIMITS_SHARED = url === undefined ? LIMITS : { ...LIMITS, messagesPerSecond: 1_000_000 };
 
-/** Starts the server. `BENCH_PACKAGE` is the folder of the unpacked package. */
-export async function start() {
+/** Starts the server. `BENCH_PACKAGE` is the folder of the unpacked package. @param {object} [extra] more options. */
+export async function start(extra = {}) {
   const folder = process.env.BENCH_PACKAGE;
   // By its name, from inside its folder: what `exports` lists and nothing else.
   const door = createRequire(join(folder, 'package.json')).resolve('nestjs-realtime');
@@ -54,6 +54,7 @@ export async function start() {
         auth: { jwt: { secret: SECRET } },
         limits: LIMITS_SHARED,
         ...SHARED,
+        ...extra,
       }),
     ],
     providers: [BenchRooms, gateway, ...providers],

@@ -22,6 +22,7 @@ import {
 } from '../memory/index.js';
 import { SystemClock, SystemRandom } from '../transport/index.js';
 import { makeTokenVerifier } from './auth/make-token-verifier.js';
+import { LargeFrames } from './connection/large-frames.js';
 import { RealtimeApplication } from './gateways/realtime-application.js';
 import { NestObserver } from './nest-observer.js';
 import type {
@@ -55,6 +56,7 @@ export const realtimeProviders: Provider[] = [
   { provide: REALTIME_CLOCK, useClass: SystemClock },
   { provide: REALTIME_RANDOM, useClass: SystemRandom },
   { provide: REALTIME_OBSERVER, useClass: NestObserver },
+  LargeFrames,
   {
     provide: REALTIME_REDIS,
     useFactory: openRedis,
@@ -130,6 +132,7 @@ export const realtimeProviders: Provider[] = [
       observer: Observer,
       application: RealtimeApplication,
       directory: RoomRegistry,
+      largeFrames: LargeFrames,
     ) =>
       new RealtimeNode({
         limits,
@@ -147,6 +150,7 @@ export const realtimeProviders: Provider[] = [
         observer,
         application,
         directory,
+        frameParser: largeFrames.parser,
       }),
     inject: [
       REALTIME_OPTIONS,
@@ -159,6 +163,7 @@ export const realtimeProviders: Provider[] = [
       REALTIME_OBSERVER,
       RealtimeApplication,
       RoomRegistry,
+      LargeFrames,
     ],
   },
 ];

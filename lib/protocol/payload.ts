@@ -1,3 +1,4 @@
+import { parseJson } from './parse-json.js';
 import { scanObject } from './scan.js';
 
 /**
@@ -9,15 +10,25 @@ export class Payload {
   #text: string | undefined;
   /** The frame in whose text it stands, until that is cut out. */
   #frame: string | undefined;
+  #value: unknown;
+  /** Makes the value; `undefined` once it is there. */
+  #load: (() => Promise<unknown>) | undefined;
 
-  private constructor(
-    text: string | undefined,
-    /** What {@link text} was made from or parses to. Shared: do not change it. */
-    readonly value: unknown,
-    frame?: string,
-  ) {
+  private constructor(text: string | undefined, value: unknown, frame?: string) {
     this.#text = text;
+    this.#value = value;
     this.#frame = frame;
+  }
+
+  /**
+   * A payload from JSON text whose value is made when it is wanted.
+   *
+   * @param load gives what `JSON.parse` would give for the text. Called once at most.
+   */
+  static later(text: string, load: () => Promise<unknown>): Payload {
+    const payload = new Payload(text, undefined);
+    payload.#load = load;
+    return payload;
   }
 
   /**
@@ -45,6 +56,27 @@ export class Payload {
    */
   static within(frame: string, value: unknown): Payload {
     return new Payload(undefined, value, frame);
+  }
+
+  /** What {@link text} was made from or parses to. Shared: do not change it. */
+  get value(): unknown {
+    if (this.#load !== undefined) {
+      // Whoever could not wait: as for any other payload, in one go.
+      this.#value = parseJson(this.text);
+      this.#load = undefined;
+    }
+    return this.#value;
+  }
+
+  /** The value, made without holding up the event loop if it is large. */
+  async load(): Promise<unknown> {
+    if (this.#load === undefined) return this.#value;
+    const loading = this.#load();
+    // Whoever asks meanwhile waits for the same.
+    this.#load = () => loading;
+    this.#value = await loading;
+    this.#load = undefined;
+    return this.#value;
   }
 
   /** The JSON text, exactly as it was received or as `JSON.stringify` made it. */

@@ -1,6 +1,7 @@
 export { DEFAULT_HEARTBEAT, type HeartbeatOptions } from './heartbeat.js';
 export { clientAddress, type ClientAddress, type TrustProxy } from './client-address.js';
 export { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from './connection-limits.js';
+export { DEFAULT_HEAVY_FRAMES, FramePool, type HeavyFrameOptions } from './frame-pool.js';
 export type { Grant } from './handshake.js';
 export { watchFirstHeaders } from './header-deadline.js';
 export type { HttpRefusal } from './http-refusal.js';

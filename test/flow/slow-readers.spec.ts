@@ -88,6 +88,24 @@ describe('a peer that is behind', () => {
   });
 });
 
+describe('one slow peer among many', () => {
+  it('S-03 is closed, and nobody else is late or misses anything', async () => {
+    const world = await NodeWorld.start({ limits: { connectionsPerUser: 1_000 } });
+    const peers = await Promise.all(Array.from({ length: 300 }, () => world.connect('ada')));
+    for (const { connection } of peers) await world.node.join(connection, 'r');
+    for (const peer of peers) peer.frames();
+    const [slow, ...others] = peers as [Peer, ...Peer[]];
+    slow.link.stopReading();
+    for (let n = 0; n < 10; n += 1) {
+      await say(world, BEHIND, false);
+      // In the same turn, with nothing in between that could wait for the slow one.
+      for (const peer of others) expect(shown(peer)).toEqual(['large']);
+    }
+    expect(slow.connection.state).toBe('closed');
+    expect(world.node.hub.size).toBe(others.length);
+  });
+});
+
 describe('a peer that reads a little now and then', () => {
   /** A peer under a heartbeat with a bound of so many milliseconds. */
   async function watched(

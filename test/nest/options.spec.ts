@@ -58,6 +58,7 @@ describe('options that are left out', () => {
         firstHeadersMs: 5_000,
       }),
       heartbeat: { intervalMs: 30_000, timeoutMs: 45_000, idleTimeoutMs: 0 },
+      heavyFrames: undefined,
       handlers: { concurrency: 1 },
       rooms: { history: { size: 1_000, ttlMs: 300_000, bytes: 1_048_576 } },
       rateLimit: undefined,
@@ -159,6 +160,10 @@ describe('an option that breaks its rule', () => {
     ['heartbeat.timeoutMs', 1_000],
     ['heartbeat.idleTimeoutMs', 0],
     ['handlers.concurrency', 1],
+    ['heavyFrames.fromBytes', 16_384],
+    ['heavyFrames.threads', 1],
+    ['heavyFrames.queueBytes', 1],
+    ['heavyFrames.maxFields', 1],
     ['rooms.history.size', 0],
     ['rooms.history.bytes', 0],
     ['memory.maxRooms', 1],
@@ -328,16 +333,22 @@ describe('an option that breaks its rule', () => {
     ]);
   });
 
-  it.each(['limits', 'heartbeat', 'handlers', 'rooms', 'memory', 'shutdown', 'auth'])(
-    'is found: the group %s being no object',
-    (group) => {
-      for (const value of [7, 'text', [], null]) {
-        expect(problemsOf({ [group]: value })).toEqual([
-          expect.stringMatching(new RegExp(`^realtime\\.${group}: expected an object, got `)),
-        ]);
-      }
-    },
-  );
+  it.each([
+    'limits',
+    'heartbeat',
+    'heavyFrames',
+    'handlers',
+    'rooms',
+    'memory',
+    'shutdown',
+    'auth',
+  ])('is found: the group %s being no object', (group) => {
+    for (const value of [7, 'text', [], null]) {
+      expect(problemsOf({ [group]: value })).toEqual([
+        expect.stringMatching(new RegExp(`^realtime\\.${group}: expected an object, got `)),
+      ]);
+    }
+  });
 
   it.each([[true], ['500'], [null], [[]]])('is found: the history %j', (history) => {
     expect(problemsOf({ rooms: { history } })).toEqual([

@@ -26,7 +26,7 @@ function isStandardSchema(schema: Type<object> | StandardSchemaV1): schema is St
 /** What the schema returns is published: it may strip or convert. */
 function schemaValidator(schema: StandardSchemaV1): EventValidator {
   return async (payload) => {
-    const result = await schema['~standard'].validate(payload?.value);
+    const result = await schema['~standard'].validate(await payload?.load());
     if (result.issues === undefined) {
       return { valid: true, payload: Payload.of(result.value)?.text };
     }
@@ -43,12 +43,13 @@ function classValidator(metatype: Type<object>): EventValidator {
     forbidUnknownValues: true,
   });
   return async (payload) => {
-    const unsafe = findUnsafeKey(payload?.value);
+    const value = await payload?.load();
+    const unsafe = findUnsafeKey(value);
     if (unsafe !== undefined) {
       return { valid: false, details: [`property ${unsafe} should not exist`] };
     }
     try {
-      await pipe.transform(payload?.value ?? {}, { type: 'body', metatype });
+      await pipe.transform(value ?? {}, { type: 'body', metatype });
       return { valid: true, payload: payload?.text };
     } catch (error) {
       const known = exceptionToError(error);

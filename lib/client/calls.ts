@@ -4,6 +4,7 @@ import type { AnswerFrame, Call, Caller, EarlierCall, OpenCall, Question } from 
 import type { CallOptions } from './call-options.js';
 import { clientError, fromErrorFrame, RealtimeClientError } from './errors.js';
 import type { Link } from './link.js';
+import { atLeast } from './option-checks.js';
 import type { Settings } from './options.js';
 
 /** Calls that may wait for their answer. */
@@ -51,7 +52,8 @@ export class Calls {
         resolve(frame as Extract<AnswerFrame, { type: T }>);
         return false;
       };
-      const timeoutMs = options?.timeoutMs ?? this.#settings.requestTimeoutMs;
+      const { requestTimeoutMs } = this.#settings;
+      const timeoutMs = atLeast(1, 'timeoutMs', options?.timeoutMs ?? requestTimeoutMs);
       this.start(question, { receive, fail: reject }, { ...options, timeoutMs });
     });
   }

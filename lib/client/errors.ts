@@ -28,7 +28,7 @@ export const ClientErrorCode = {
   InvalidPayload: 'invalid-payload',
   /** The room name breaks the grammar of room names. */
   InvalidRoom: 'invalid-room',
-  /** An option of the client is missing or out of its range. */
+  /** An option is missing, of the wrong kind or out of its range; the message says which, and its rule. */
   InvalidOption: 'invalid-option',
   /** The disk did not keep what it was to keep, or could not be read; `cause` is its error. */
   OutboxFailed: 'outbox-failed',

@@ -1,6 +1,6 @@
 import { clientError } from './errors.js';
 import { runtimeEnvironment } from './environment.js';
-import { atLeast } from './options.js';
+import { atLeast, expectName } from './option-checks.js';
 import { Outbox, type OutboxOutcome } from './outbox.js';
 import { OutboxStore } from './outbox-store.js';
 
@@ -69,9 +69,9 @@ function lock(locks: Pick<LockManager, 'request'>, name: string): Promise<() => 
  */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const { indexedDB, locks } = { ...runtimeOutbox(), ...options.environment };
+  const name = `realtime-outbox:${expectName(options.name)}`;
   const maxEntries = atLeast(1, 'maxEntries', options.maxEntries ?? 1_000);
   if (indexedDB === undefined) throw clientError('unsupported');
-  const name = `realtime-outbox:${options.name}`;
   const unlock = locks ? await lock(locks, name) : () => undefined;
   try {
     const store = await OutboxStore.open(indexedDB, name);

@@ -1,7 +1,7 @@
 import type { ReconnectPolicy } from './backoff.js';
 import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
-import { clientError } from './errors.js';
 import { newIdentity, type ClientIdentity } from './identity.js';
+import { atLeast, expectObject, expectOption } from './option-checks.js';
 import type { TokenSource } from './token.js';
 
 /** How the client comes back after its connection broke. */
@@ -71,44 +71,66 @@ export interface Settings {
   readonly environment: Environment;
 }
 
-/** The number, if it is large enough, or the error `invalid-option`. Too large is nothing: timers are cut to what the runtime can do. */
-export function atLeast(min: number, path: string, value: number): number {
-  if (value >= min) return value;
-  throw clientError('invalid-option', {}, `${path}: expected at least ${String(min)}`);
+/** The identity, if an outbox may have made it. */
+function checkIdentity(identity: Partial<ClientIdentity>): ClientIdentity {
+  const { clientKey, attempt, lastId } = identity;
+  const passes =
+    typeof clientKey === 'string' && typeof attempt === 'number' && typeof lastId === 'number';
+  return expectOption('identity', identity, "an outbox's", passes) as ClientIdentity;
+}
+
+function checkReconnect(reconnect: ReconnectOptions): ReconnectPolicy {
+  expectObject('reconnect', reconnect);
+  const minDelayMs = atLeast(1, 'reconnect.minDelayMs', reconnect.minDelayMs ?? 1_000);
+  const { maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
+  return {
+    minDelayMs,
+    maxDelayMs: atLeast(minDelayMs, 'reconnect.maxDelayMs', maxDelayMs),
+    stableAfterMs: atLeast(0, 'reconnect.stableAfterMs', reconnect.stableAfterMs ?? 5_000),
+    maxAttempts: atLeast(0, 'reconnect.maxAttempts', reconnect.maxAttempts ?? Infinity),
+  };
+}
+
+const FULL_RULES = ['refuse', 'drop-oldest', 'drop-newest'] as const;
+
+function checkBuffer(buffer: BufferOptions): Settings['buffer'] {
+  expectObject('buffer', buffer);
+  const { whenFull = 'refuse' } = buffer;
+  const fullRule = `one of ${FULL_RULES.join(', ')}`;
+  return {
+    maxCalls: atLeast(0, 'buffer.maxCalls', buffer.maxCalls ?? 100),
+    maxBytes: atLeast(0, 'buffer.maxBytes', buffer.maxBytes ?? 4_194_304),
+    whenFull: expectOption('buffer.whenFull', whenFull, fullRule, FULL_RULES.includes(whenFull)),
+  };
 }
 
 /**
- * Fills in defaults and checks ranges.
+ * Fills in defaults and checks kinds and ranges, so that a mistake shows when the client is made and not
+ * when the connection breaks for the first time.
  *
  * @throws RealtimeClientError with code `invalid-option`.
  */
 export function resolveOptions(url: string | URL, options: RealtimeClientOptions): Settings {
-  const { reconnect = {}, buffer = {}, autoConnect = true } = options;
+  const { token, reconnect = {}, buffer = {}, autoConnect = true } = options;
   const environment = { ...runtimeEnvironment(), ...options.environment };
-  environment.WebSocket = options.WebSocket ?? environment.WebSocket;
-  if (environment.WebSocket === undefined && autoConnect) {
-    throw clientError('invalid-option', {}, 'WebSocket: expected a constructor');
-  }
-  const minDelayMs = atLeast(1, 'reconnect.minDelayMs', reconnect.minDelayMs ?? 1_000);
-  const { maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
+  const { WebSocket = environment.WebSocket } = options;
+  environment.WebSocket = WebSocket;
+  // Rendering on a server makes clients where there is none.
+  const canOpen = (WebSocket === undefined && !autoConnect) || typeof WebSocket === 'function';
+  expectOption('WebSocket', WebSocket, 'a constructor', canOpen);
+  const isUrl = typeof url === 'string' || url instanceof URL;
+  // Storage gives null for a token that is not there.
+  const isToken = ['string', 'function'].includes(typeof (token ?? ''));
+  const isSwitch = typeof autoConnect === 'boolean';
   return {
-    url: String(url),
-    token: options.token,
+    url: String(expectOption('url', url, 'a string or a URL', isUrl)),
+    token: expectOption('token', token, 'a string or a function', isToken),
     requestTimeoutMs: atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 10_000),
     connectTimeoutMs: atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
-    reconnect: {
-      minDelayMs,
-      maxDelayMs: atLeast(minDelayMs, 'reconnect.maxDelayMs', maxDelayMs),
-      stableAfterMs: atLeast(0, 'reconnect.stableAfterMs', reconnect.stableAfterMs ?? 5_000),
-      maxAttempts: atLeast(0, 'reconnect.maxAttempts', reconnect.maxAttempts ?? Infinity),
-    },
-    buffer: {
-      maxCalls: atLeast(0, 'buffer.maxCalls', buffer.maxCalls ?? 100),
-      maxBytes: atLeast(0, 'buffer.maxBytes', buffer.maxBytes ?? 4_194_304),
-      whenFull: buffer.whenFull ?? 'refuse',
-    },
-    autoConnect,
-    identity: options.identity ?? newIdentity(environment),
+    reconnect: checkReconnect(reconnect),
+    buffer: checkBuffer(buffer),
+    autoConnect: expectOption('autoConnect', autoConnect, 'true or false', isSwitch),
+    identity: checkIdentity(options.identity ?? newIdentity(environment)),
     environment,
   };
 }

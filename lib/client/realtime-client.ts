@@ -32,7 +32,8 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
 
   /**
    * @param url where the server's realtime endpoint is: `wss://…`.
-   * @throws RealtimeClientError with code `invalid-option`.
+   * @throws RealtimeClientError with code `invalid-option`: an option is of the wrong kind or out of its
+   * range. The message names it and its rule.
    */
   constructor(url: string | URL, options: RealtimeClientOptions = {}) {
     const settings = resolveOptions(url, options);
@@ -101,7 +102,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
    *
    * @throws RealtimeClientError (rejects) with the server's code, or `timeout`, `cancelled`,
    * `connection-lost`, `send-buffer-full`, `payload-too-large`, `invalid-payload`,
-   * `unexpected-stream`, or the code with which the client closed.
+   * `unexpected-stream`, `invalid-option`, or the code with which the client closed.
    */
   async request<E extends RequestName<C>>(
     event: E,

@@ -3,6 +3,7 @@ import {
   type WebSocketConstructor,
   type WebSocketLike,
 } from './environment.js';
+import { expectName } from './option-checks.js';
 import { TabHub } from './tab-hub.js';
 import type { FromHub, TabMessage, ToHub } from './tab-messages.js';
 import { TabSocket } from './tab-socket.js';
@@ -65,14 +66,15 @@ function runtimeTabs(): TabEnvironment {
  *
  * @returns `undefined` where the runtime has no Web Locks or no BroadcastChannel (they need https, or
  * localhost): then each page has its own connection.
+ * @throws RealtimeClientError with code `invalid-option` when the name is none.
  */
 export function shareTabs({
   name,
   environment,
 }: ShareTabsOptions): WebSocketConstructor | undefined {
+  const shared = `realtime-tabs:${expectName(name)}`;
   const { locks, BroadcastChannel, WebSocket, ...rest } = { ...runtimeTabs(), ...environment };
   if (!locks || !BroadcastChannel || !WebSocket) return undefined;
-  const shared = `realtime-tabs:${name}`;
   const parts = { ...rest, locks, WebSocket, BroadcastChannel };
   let tabs: Tabs | undefined;
   // A constructor that returns an object gives that one.

@@ -8,6 +8,7 @@ import type {
 import type { StreamOptions } from './client-api.js';
 import { CORE } from './core.js';
 import { DEFAULT_CREDIT, ItemStream } from './item-stream.js';
+import { atLeast } from './option-checks.js';
 import type { RealtimeClient } from './realtime-client.js';
 
 /**
@@ -17,14 +18,16 @@ import type { RealtimeClient } from './realtime-client.js';
  *
  * A function of its own, so that pages which do not use it do not carry it.
  *
- * @throws RealtimeClientError (from the loop) as `client.request`, after the items that came before.
+ * @throws RealtimeClientError (from the loop) as `client.request`, after the items that came before;
+ * at once with the code `invalid-option`.
  */
 export function stream<C extends Contract, E extends StreamName<C>>(
   client: RealtimeClient<C>,
   event: E,
   ...args: PayloadArguments<StreamPayload<C, E>, StreamOptions>
 ): AsyncIterable<StreamItem<C, E>> {
-  const [payload, { credit = DEFAULT_CREDIT, signal } = {}] = args as [unknown?, StreamOptions?];
+  const [payload, { signal, ...options } = {}] = args as [unknown?, StreamOptions?];
+  const credit = atLeast(1, 'credit', options.credit ?? DEFAULT_CREDIT);
   return {
     [Symbol.asyncIterator]: () =>
       new ItemStream<StreamItem<C, E>>(credit, (caller) =>

@@ -10,6 +10,7 @@ import {
   startSdkApp,
   type SdkPage,
 } from './support/sdk-page.js';
+import { TabbedBrowser } from './support/tabbed-browser.js';
 
 const ROOM = 'ticks/0';
 const TIMEOUT_MS = 60_000;
@@ -56,8 +57,11 @@ async function seenBy(page: Page): Promise<number[]> {
 
 const from = (first: number) => Array.from({ length: sent - first }, (_, n) => first + n + 1);
 
-async function open(how: Parameters<SdkPage['start']>[0] = {}): Promise<Page> {
-  const page = await openSdkPage(context, network.url);
+async function open(
+  how: Parameters<SdkPage['start']>[0] = {},
+  browserContext = context,
+): Promise<Page> {
+  const page = await openSdkPage(browserContext, network.url);
   await page.evaluate((options) => window.page.start(options), how);
   return page;
 }
@@ -99,16 +103,31 @@ describe('the SDK in a browser', () => {
     expect({ sockets, gaps }).toEqual({ sockets: 1, gaps: 0 });
   }, 60_000);
 
-  it('has everything once and in order in the background', async () => {
-    const before = sent;
-    const page = await open();
-    const other = await context.newPage();
-    await other.bringToFront();
-    await publish(50);
-    await page.bringToFront();
-    await publish(10);
-    expect(await seenBy(page)).toEqual(from(before));
-    expect(await page.evaluate(() => window.page.sockets.length)).toBe(1);
+  it('has everything once and in order after its tab was hidden', async () => {
+    const tabs = await TabbedBrowser.launch();
+    try {
+      const before = sent;
+      const page = await open({}, tabs.context);
+      const devtools = await tabs.context.newCDPSession(page);
+      const visibility = async (): Promise<unknown> => {
+        const expression = 'document.visibilityState';
+        return (await devtools.send('Runtime.evaluate', { expression })).result.value;
+      };
+      await publish(10);
+      const other = await tabs.context.newPage();
+      await other.bringToFront();
+      await page.waitForFunction(() => document.hidden);
+      expect(await visibility()).toBe('hidden');
+      await publish(50);
+      expect(await visibility()).toBe('hidden');
+      await page.bringToFront();
+      await page.waitForFunction(() => !document.hidden);
+      await publish(10);
+      expect(await seenBy(page)).toEqual(from(before));
+      expect(await page.evaluate(() => window.page.sockets.length)).toBe(1);
+    } finally {
+      await tabs.close();
+    }
   }, 60_000);
 
   it('is kept by the browser when its page is left, and goes on when that is shown again', async () => {

@@ -73,10 +73,4 @@ describe('what waits for a connection', () => {
     expect(world.socket.frames('request').map(({ event }) => event)).toEqual(['sent', 'b']);
     expect([...sentBefore, ...refused]).toEqual(['a']);
   });
-
-  it('may be less than nothing for nobody', () => {
-    const invalid = expect.objectContaining({ code: 'invalid-option' });
-    expect(() => new World({ buffer: { maxCalls: -1 } })).toThrow(invalid);
-    expect(() => new World({ buffer: { maxBytes: NaN } })).toThrow('buffer.maxBytes');
-  });
 });

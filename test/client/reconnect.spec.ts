@@ -26,6 +26,19 @@ describe('coming back', () => {
     expect(world.lastChange.delayMs).toBe(1_500);
   });
 
+  it('starts from the shortest delay again with each open connection where none has to last', async () => {
+    const world = await connectedWorld({ reconnect: { stableAfterMs: 0 } });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      world.socket.drop();
+      expect(world.lastChange.delayMs).toBe(1_500);
+      world.clock.advance(1_500);
+      await settle();
+      world.socket.drop();
+      expect(world.lastChange.delayMs).toBe(2_500);
+      await world.reconnect();
+    }
+  });
+
   it('does not take a connection that broke too early for a success', async () => {
     const world = await connectedWorld();
     world.socket.drop();

@@ -138,6 +138,14 @@ const flushes = happening(
   },
 );
 
+const departs = happening(
+  node,
+  (at) => `node ${String(at)} asks its clients to go elsewhere`,
+  (simulation, at) => {
+    simulation.empty(at);
+  },
+);
+
 const always = [serverPublishes, serverPublishes, joins, joins, leaves, hops, cuts, cuts, passes];
 
 const density = { maxCommands: 20, size: 'max' } as const;
@@ -153,3 +161,20 @@ export const withRepeats = fc.commands(
 
 /** The store loses everything now and then, what it knew of repeats included: only nodes publish. */
 export const withLosses = fc.commands([...always, longPasses, flushes, loses], density);
+
+/** Nothing breaks: clients are asked to go elsewhere, and make the new connection before they leave the old. */
+export const withDepartures = fc.commands(
+  [
+    serverPublishes,
+    serverPublishes,
+    clientPublishes,
+    joins,
+    joins,
+    leaves,
+    hops,
+    departs,
+    departs,
+    passes,
+  ],
+  density,
+);

@@ -10,14 +10,17 @@ import type { SimulationOptions } from './simulation.js';
 export interface Expectations {
   /** Whether nothing may be told to be lost, and no client may have to ask again. */
   readonly noLoss?: boolean;
+  /** Whether applications may see nothing but that their clients connect, once. */
+  readonly unnoticed?: boolean;
 }
 
 /** Throws what is wrong with a run, if anything. */
-export function judge(run: Run, { noLoss = false }: Expectations = {}): void {
+export function judge(run: Run, { noLoss = false, unnoticed = false }: Expectations = {}): void {
   const { records, failures, isSettled, simulation } = run;
   const broken = checkHistory(records, { expectLive: true }).filter(({ holds }) => !holds);
   if (broken.length > 0) throw new Error(describeViolations(broken));
   if (noLoss && needlessly(run) !== undefined) throw new Error(needlessly(run));
+  if (unnoticed && noticed(run) !== undefined) throw new Error(noticed(run));
   for (const failure of [...failures, ...simulation.observer.failures]) {
     throw new Error('something was thrown where nobody catches it', { cause: failure });
   }
@@ -34,6 +37,12 @@ function needlessly({ records, simulation }: Run): string | undefined {
   return askedAgain > 0 ? 'a client asked again, though nothing was lost' : undefined;
 }
 
+/** What an application saw of a connection that took the place of another one. */
+function noticed({ simulation }: Run): string | undefined {
+  const seen = simulation.clients.map(({ states }) => states.join(', '));
+  return seen.find((states) => states !== 'connecting, connected, closed');
+}
+
 /** What is simulated, and how it is judged. */
 export interface Scenario extends SimulationOptions, Expectations {
   readonly happenings: fc.Arbitrary<Happenings>;
@@ -46,10 +55,10 @@ export const SCHEDULES = 7_000;
 export const LIMIT_MS = 180_000;
 
 /** Plays schedules and judges each of them: all, or the one that `PROPERTY_PATH` leads to. */
-export async function simulate(scenario: Scenario): Promise<void> {
+export async function simulate(scenario: Scenario, schedules = SCHEDULES): Promise<void> {
   const { PROPERTY_PATH: path } = process.env;
   const at = path === undefined ? {} : { path };
-  await fc.assert(propertyOf(scenario), { numRuns: SCHEDULES, ...at });
+  await fc.assert(propertyOf(scenario), { numRuns: schedules, ...at });
 }
 
 /** Plays schedules until one of them fails, and tells why; `undefined` if none does. */

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { Link } from '../../lib/client/link.js';
 import { DEFAULT_HISTORY } from '../../lib/core/index.js';
+import { Departures } from '../../lib/core/departures.js';
 import { Tail } from '../../lib/core/tail.js';
-import { withCuts, withRepeats } from './commands.js';
+import { withCuts, withDepartures, withRepeats } from './commands.js';
 import { firstViolation, type Scenario } from './judge.js';
 import type { SimulatedClient } from './simulation.js';
 import type { StoreNode } from './store.js';
@@ -12,6 +14,41 @@ const MAX_SCHEDULES = 3_000;
 const LIMIT_MS = 60_000;
 
 const onlyCuts: Scenario = { happenings: withCuts, history: DEFAULT_HISTORY, noLoss: true };
+
+const onlyDepartures: Scenario = {
+  happenings: withDepartures,
+  history: DEFAULT_HISTORY,
+  noLoss: true,
+  unnoticed: true,
+};
+
+/** Whoever is asked to go elsewhere is closed instead. */
+async function withoutPatience(run: () => Promise<void>): Promise<void> {
+  const { ask } = Departures.prototype;
+  Departures.prototype.ask = (connections) => {
+    for (const connection of connections) connection.close(1001, 'going away');
+    return Promise.resolve();
+  };
+  try {
+    await run();
+  } finally {
+    Departures.prototype.ask = ask;
+  }
+}
+
+/** The new connection does not say where its client is in its rooms. */
+async function withoutPositions(run: () => Promise<void>): Promise<void> {
+  const { hello } = Link.prototype;
+  Link.prototype.hello = function () {
+    const frame = hello.call(this);
+    return { ...frame, rooms: (frame.rooms ?? []).map(({ room }) => ({ room })) };
+  };
+  try {
+    await run();
+  } finally {
+    Link.prototype.hello = hello;
+  }
+}
 
 /** Of what came live while history was read only the last message is passed on. */
 async function withoutMerge(run: () => Promise<void>): Promise<void> {
@@ -93,6 +130,26 @@ describe('a bug that is put in on purpose is found', () => {
       const scenario = { ...onlyCuts, frame: acceptsStale };
       expect(await firstViolation(scenario, MAX_SCHEDULES)).toMatch(/./);
     },
+    LIMIT_MS,
+  );
+
+  it(
+    'when a node that is emptied does not wait until its clients are elsewhere',
+    () =>
+      withoutPatience(async () => {
+        expect(await firstViolation(onlyDepartures, MAX_SCHEDULES)).toMatch(/waiting/);
+      }),
+    LIMIT_MS,
+  );
+
+  it(
+    'when a client that goes elsewhere does not say what it has seen',
+    () =>
+      withoutPositions(async () => {
+        expect(await firstViolation(onlyDepartures, MAX_SCHEDULES)).toMatch(
+          /nothing was lost, but/,
+        );
+      }),
     LIMIT_MS,
   );
 

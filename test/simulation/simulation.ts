@@ -30,6 +30,9 @@ export const HISTORY: HistoryPolicy = { size: 6, ttlMs: 60_000, bytes: 65_536 };
 /** Reconnects are quick, so that a run has many of them. */
 const RECONNECT = { minDelayMs: 10, maxDelayMs: 80, stableAfterMs: 50 };
 
+/** How a node that is emptied asks: far apart, so that only the slowest links see its patience end. */
+const DEPARTURE = { drainMs: 60_000, spreadMs: 100 };
+
 /** What a simulation is made of, and what is broken in it on purpose to see that the judge notices. */
 export interface SimulationOptions {
   /** What is kept of each room. Default {@link HISTORY}. */
@@ -48,6 +51,8 @@ export class SimulatedClient {
   readonly listening = new Map<string, () => void>();
   /** Frames that it sent, for who wants to forge answers. */
   readonly sent: string[] = [];
+  /** What its application saw it become. */
+  readonly states: string[] = [];
   #published = 0;
 
   constructor(
@@ -92,6 +97,7 @@ export class SimulatedClient {
       },
     });
     this.sdk.on('error', () => undefined);
+    this.sdk.on('state', ({ state }) => this.states.push(state));
     for (const room of ROOMS) world.recorder.follow(name, this.sdk.room(room));
   }
 
@@ -137,6 +143,8 @@ export class Simulation {
   readonly clients: SimulatedClient[] = [];
   #accepted = 0;
   #published = 0;
+  /** How many nodes wait for clients to leave. */
+  #leaving = 0;
 
   constructor(
     readonly scheduling: Scheduling,
@@ -197,12 +205,31 @@ export class Simulation {
 
   /** Whether nothing is left to wait for: every wish is fulfilled and everything has arrived. */
   get isSettled(): boolean {
-    if (this.recorder.open > 0) return false;
+    if (this.recorder.open > 0 || this.#leaving > 0) return false;
     return this.clients.every(
       ({ sdk, listening }) =>
         sdk.state === 'connected' &&
         [...listening.keys()].every((room) => sdk.room(room).state === 'subscribed'),
     );
+  }
+
+  /** A node asks everyone who is connected to it to go elsewhere; the next connection may find it again. */
+  empty(at: number): void {
+    const { recorder } = this;
+    recorder.note({
+      type: 'fault',
+      p: 'nemesis',
+      kind: 'depart',
+      target: `node ${String(at)}`,
+      on: true,
+    });
+    this.#leaving += 1;
+    this.nodes[at]
+      ?.rebalance(1, DEPARTURE)
+      .catch((error: unknown) => {
+        recorder.failed(error);
+      })
+      .finally(() => (this.#leaving -= 1));
   }
 
   /** The store loses everything. */

@@ -1,10 +1,10 @@
 /**
  * Where the time of our server goes: a processor profile as a flame graph and as shares.
  *
- *   node bench/profile.js [requests|bursts …] [--dist dist] [--out docs/performance]
+ *   node bench/profile.js [requests|bursts|single …] [--dist dist] [--out docs/performance]
  *
- * `requests`: 16 in flight on each of 100 connections. `bursts`: bursts of 10 messages to 1,000
- * subscribers. Without a name both. Takes ten seconds each.
+ * `requests`: 16 in flight on each of 100 connections. `bursts` and `single`: bursts of 10 messages, or
+ * one at a time, to 1,000 subscribers. Without a name all of them. Takes ten seconds each.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -32,7 +32,6 @@ const { values, positionals } = parseArgs({
 const WARM_UP_MS = 4_000;
 const PROFILE_MS = 3_000;
 const IN_FLIGHT = 16;
-const BURST = 10;
 const SUBSCRIBERS = 1_000;
 const ROOM = ['bench/hall'];
 
@@ -53,15 +52,24 @@ const SUBJECTS = new Map([
     'bursts',
     {
       title: 'A delivery, bursts of 10 to 1,000 subscribers',
-      prepare: async (server) => {
-        const crowd = new Crowd('ours', server.port, SUBSCRIBERS, () => ROOM);
-        const hall = new Hall(server, crowd, ROOM);
-        await crowd.connect();
-        return { crowd, load: (ms) => hall.bursts(BURST, ms) };
-      },
+      prepare: (server) => prepareBursts(server, 10),
+    },
+  ],
+  [
+    'single',
+    {
+      title: 'A delivery, one message at a time to 1,000 subscribers',
+      prepare: (server) => prepareBursts(server, 1),
     },
   ],
 ]);
+
+async function prepareBursts(server, count) {
+  const crowd = new Crowd('ours', server.port, SUBSCRIBERS, () => ROOM);
+  const hall = new Hall(server, crowd, ROOM);
+  await crowd.connect();
+  return { crowd, load: (ms) => hall.bursts(count, ms) };
+}
 
 const folder = installPackage(values.dist);
 process.env.BENCH_PACKAGE = folder;

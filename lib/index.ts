@@ -79,4 +79,9 @@ export type {
   RedisPlaceOptions,
   RedisSource,
 } from './redis/index.js';
-export type { AllowedOrigins, HeartbeatOptions, HeavyFrameOptions, TrustProxy } from './transport/index.js';
+export type {
+  AllowedOrigins,
+  HeartbeatOptions,
+  HeavyFrameOptions,
+  TrustProxy,
+} from './transport/index.js';

@@ -33,7 +33,10 @@ export const FOLDER_RULES: Readonly<Record<string, FolderRule>> = {
   system: { folders: ['core'], packages: [/^node:/] },
   redis: { folders: ['core', 'protocol'], packages: ['ioredis', 'cluster-key-slot', /^node:/] },
   emitter: { folders: ['core', 'protocol', 'redis', 'system'], packages: [] },
-  transport: { folders: ['core', 'protocol', 'system'], packages: ['ws', 'proxy-addr', 'piscina', /^node:/] },
+  transport: {
+    folders: ['core', 'protocol', 'system'],
+    packages: ['ws', 'proxy-addr', 'piscina', /^node:/],
+  },
   nest: {
     folders: ['core', 'memory', 'protocol', 'redis', 'transport'],
     packages: [...NEST_PACKAGES, /^node:/],

@@ -8,13 +8,13 @@ import { fileURLToPath } from 'node:url';
 
 import { Redis } from 'ioredis';
 
+import { obey, Questions } from './commands.js';
 import { startRedis } from './redis.js';
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url));
 const [, , name, count] = process.argv;
 
-const calls = new Map();
-let nextId = 1;
+const questions = new Questions();
 let nodes = [];
 let redis;
 
@@ -22,8 +22,8 @@ const commands = new Map([
   ['usage', usage],
   ['redis', redisUsage],
   ['traffic', () => askAll('traffic')],
-  ['profile', ({ node = 0, isOn }) => ask(nodes[node], { command: 'profile', isOn })],
-  ['pace', ({ node = 0, ...rest }) => ask(nodes[node], { command: 'pace', ...rest })],
+  ['profile', ({ node = 0, isOn }) => questions.ask(nodes[node], { command: 'profile', isOn })],
+  ['pace', ({ node = 0, ...rest }) => questions.ask(nodes[node], { command: 'pace', ...rest })],
   ['burst', ({ node = 0, ...rest }) => nodes[node].send({ command: 'burst', ...rest })],
 ]);
 
@@ -48,36 +48,15 @@ async function redisUsage() {
 
 /** The answers of all nodes. */
 function askAll(command) {
-  return Promise.all(nodes.map((node) => ask(node, { command })));
+  return Promise.all(nodes.map((node) => questions.ask(node, { command })));
 }
 
-function ask(node, message) {
-  const id = nextId;
-  nextId += 1;
-  return new Promise((resolve, reject) => {
-    calls.set(id, { resolve, reject });
-    node.send({ id, ...message });
-  });
-}
-
-function answered({ id, result, error }) {
+function answered(answer) {
   // What nobody asked for can only be a burst that failed.
-  if (!calls.has(id)) process.exit(1);
-  const { resolve, reject } = calls.get(id);
-  calls.delete(id);
-  if (error === undefined) resolve(result);
-  else reject(new Error(error));
+  if (!questions.answered(answer)) process.exit(1);
 }
 
-process.on('message', async ({ id, command, ...rest }) => {
-  try {
-    const result = await commands.get(command)(rest);
-    if (id !== undefined) process.send({ id, result });
-  } catch (error) {
-    process.send({ id, error: String(error?.stack ?? error) });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+obey(commands);
 // Before Redis ends: that it is gone is no news to them.
 process.on('exit', () => {
   for (const node of nodes) node.kill('SIGKILL');

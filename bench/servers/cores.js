@@ -5,13 +5,13 @@
 import cluster from 'node:cluster';
 import { fileURLToPath } from 'node:url';
 
+import { obey, Questions } from './commands.js';
 import { startRedis } from './redis.js';
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url));
 const [, , count] = process.argv;
 
-const calls = new Map();
-let nextId = 1;
+const questions = new Questions();
 let workers = [];
 
 const commands = new Map([
@@ -30,37 +30,17 @@ async function usage() {
 
 /** The answers of all processes. */
 function askAll(command) {
-  return Promise.all(workers.map((worker) => ask(worker, command)));
+  return Promise.all(workers.map((worker) => questions.ask(worker, { command })));
 }
 
-function ask(worker, command) {
-  const id = nextId;
-  nextId += 1;
-  return new Promise((resolve, reject) => {
-    calls.set(id, { resolve, reject });
-    worker.send({ id, command });
-  });
-}
-
-cluster.on('message', (_worker, { id, result, error }) => {
-  if (!calls.has(id)) return;
-  const { resolve, reject } = calls.get(id);
-  calls.delete(id);
-  if (error === undefined) resolve(result);
-  else reject(new Error(error));
+cluster.on('message', (_worker, answer) => {
+  // What nobody asked for is that a process is ready, or a burst that failed.
+  if (!questions.answered(answer) && answer.error !== undefined) process.exit(1);
 });
 // A figure of some of the processes would be worth nothing.
 cluster.on('exit', () => process.exit(1));
 
-process.on('message', async ({ id, command, ...rest }) => {
-  try {
-    const result = await commands.get(command)(rest);
-    if (id !== undefined) process.send({ id, result });
-  } catch (error) {
-    process.send({ id, error: String(error?.stack ?? error) });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+obey(commands);
 // Before Redis ends: that it is gone is no news to them.
 process.on('exit', () => {
   for (const { process: child } of Object.values(cluster.workers)) child.kill('SIGKILL');

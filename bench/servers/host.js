@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { Session } from 'node:inspector/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
+import { obey } from './commands.js';
 import { microseconds, payloadNow } from './payload.js';
 
 const SERVERS = [
@@ -138,17 +139,7 @@ function delay({ isOn }) {
   return { p99: heldUp(delays.percentile(99)), most: heldUp(delays.max) };
 }
 
-process.on('message', async ({ id, command, ...rest }) => {
-  try {
-    const result = await commands.get(command)(rest);
-    // A burst is answered by its deliveries; an answer here would be work beside what is measured.
-    if (id !== undefined) process.send({ id, result });
-  } catch (error) {
-    process.send({ id, error: String(error?.stack ?? error) });
-  }
-});
-// Without the process that commands it there is nothing to do here.
-process.on('disconnect', () => process.exit(0));
+obey(commands);
 
 try {
   const { start } = await import(`./${name}.js`);

@@ -18,7 +18,7 @@ class Run {
   readonly #seen = new Set<string>();
   #connections = 0;
 
-  constructor(private readonly isStateful: boolean) {
+  constructor(isStateful: boolean) {
     this.server = new ModelServer({ isStateful });
     if (isStateful) this.#listenToState();
     this.room.on('subscribed', ({ position }) => (this.#place ??= position));

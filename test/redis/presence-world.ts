@@ -19,7 +19,7 @@ export class Ear implements PresenceListener {
   onExpired: () => void = () => undefined;
   onTold: () => void = () => undefined;
 
-  changed(room: string, change: PresenceChange): void {
+  changed(_room: string, change: PresenceChange): void {
     const { userId, member, hasJoined } = change;
     this.changes.push(change);
     this.#tell(`${member === undefined ? '-' : hasJoined ? '+' : '~'}${userId}`);

@@ -9,17 +9,19 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 import { installPackage, removePackage } from '../packed.js';
+import { writePage } from '../report/page.js';
 import { startRedis } from '../servers/redis.js';
 import { loadChecker } from './checker.js';
 import { CrowdProcess, DeployNode } from './child.js';
 import { figuresOf, history } from './figures.js';
-import { report } from './report.js';
+import { isGood, report } from './report.js';
 
 const USAGE = `npm run bench -- deploy [options]
 
   --quick        fewer clients: to see a trend, not to publish
   --smallest     as few as possible: to see that it works
   --json         only the figures, one JSON object
+  --write-docs   puts the table into docs/performance.md
   --out DIR      where the figures go (default bench/results)
   --dist DIR     the build to pack and measure (default dist)
 `;
@@ -37,6 +39,7 @@ const OPTIONS = {
   quick: { type: 'boolean', default: false },
   smallest: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
+  'write-docs': { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
   out: { type: 'string', default: fileURLToPath(new URL('../results', import.meta.url)) },
   dist: { type: 'string', default: fileURLToPath(new URL('../../dist', import.meta.url)) },
@@ -65,14 +68,15 @@ export async function deploy(commandLine) {
   const broken = violations(history(records), { expectLive: true });
   if (broken.length > 0) say(describeViolations(broken));
   const figures = { size, ...figuresOf(records, moves), asked, nodes: moves, broken };
-  const { table, isGood } = await report(figures);
+  const page = await report(figures);
   if (size !== 'smallest') {
     mkdirSync(options.out, { recursive: true });
     writeFileSync(join(options.out, 'deploy.json'), `${JSON.stringify(figures, undefined, 2)}\n`);
-    writeFileSync(join(options.out, 'deploy.md'), table);
+    writeFileSync(join(options.out, 'deploy.md'), page);
   }
-  process.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : table);
-  return isGood ? 0 : 1;
+  process.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : page);
+  if (options['write-docs']) await writePage(options.out);
+  return isGood(figures) ? 0 : 1;
 }
 
 async function replaceAll(env, { restMs, ...crowd }) {

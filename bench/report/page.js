@@ -3,10 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { CASES } from '../cases/index.js';
+import { deployTable } from '../deploy/report.js';
 import { chart } from './chart.js';
 import { machineTable, otherWork } from './machine.js';
 import { benchTable } from './markdown.js';
-import { markdown, readMachine, readResults } from './results.js';
+import { markdown, readDeploy, readMachine, readResults } from './results.js';
 import { targetsTable } from './targets.js';
 
 const PAGE = fileURLToPath(new URL('../../docs/performance.md', import.meta.url));
@@ -30,6 +31,8 @@ export async function writePage(folder) {
     const picture = `![${title}](performance/${bench}.svg)`;
     page = between(page, bench, `${picture}\n\n${benchTable(figures)}`);
   }
+  const deployed = readDeploy(folder);
+  if (deployed !== undefined) page = between(page, 'deploy', deployTable(deployed));
   writeFileSync(PAGE, await markdown(page));
 }
 

@@ -39,6 +39,12 @@ export function readMachine(folder) {
   return JSON.parse(readFileSync(join(folder, 'machine.json'), 'utf8'));
 }
 
+/** What a folder holds of the rolling deploy; `undefined` if it was not measured. */
+export function readDeploy(folder) {
+  const path = join(folder, 'deploy.json');
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
+
 /** Figures, one JSON object a line. */
 export function jsonLines(figures) {
   return figures.map((figure) => `${JSON.stringify(figure)}\n`).join('');

@@ -66,7 +66,7 @@ async function open(
   return page;
 }
 
-describe('the SDK in a browser', () => {
+describe('C-15 the SDK in a browser', () => {
   it('comes back as soon as the network does, and has everything once and in order', async () => {
     const before = sent;
     const page = await open({ minDelayMs: 20_000 });

@@ -1,3 +1,4 @@
+import { BACKSLASH, CLOSE_BRACE, SPACE } from './characters.js';
 import type { RequestFrame } from './client-frames.js';
 import { MAX_DEPTH, MAX_EVENT_LENGTH, MAX_ID_LENGTH } from './limits.js';
 import { parseJson } from './parse-json.js';
@@ -8,10 +9,6 @@ const BEFORE_ID = '{"type":"request","id":"';
 const BEFORE_EVENT = '","event":"';
 const BEFORE_PAYLOAD = '","payload":';
 const END = '"}';
-
-const SPACE = 32;
-const BACKSLASH = 92;
-const CLOSE_BRACE = 125;
 
 /**
  * Reads a request that is written as the SDK writes it, in this order of fields and with no others:

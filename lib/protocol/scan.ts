@@ -6,6 +6,18 @@
  * `JSON.parse` of the whole would (a property test compares the two).
  */
 
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  skipSpace,
+  SPACE,
+} from './characters.js';
 import { parseJson } from './parse-json.js';
 
 /** Where a field's value stands in the text: from `start`, up to but not including `end`. */
@@ -17,28 +29,6 @@ export interface ScannedField {
 
 /** Why a text is not a JSON object that may be looked at further. */
 export type ScanFailure = 'not-an-object' | 'too-deep' | 'malformed';
-
-const TAB = 9;
-const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
-const SPACE = 32;
-const QUOTE = 34;
-const COMMA = 44;
-const COLON = 58;
-const OPEN_BRACKET = 91;
-const BACKSLASH = 92;
-const CLOSE_BRACKET = 93;
-const OPEN_BRACE = 123;
-const CLOSE_BRACE = 125;
-
-function skipSpace(text: string, from: number): number {
-  let at = from;
-  for (;;) {
-    const code = text.charCodeAt(at);
-    if (code !== SPACE && code !== TAB && code !== LINE_FEED && code !== CARRIAGE_RETURN) return at;
-    at += 1;
-  }
-}
 
 /** The place after the string that opens at `from`, or -1. */
 function skipString(text: string, from: number): number {

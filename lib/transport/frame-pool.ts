@@ -45,7 +45,20 @@ export type StartThreads = (threads: number) => Promise<Threads>;
 /** Threads that end when nothing was to do for so long, in milliseconds. */
 const IDLE_MS = 60_000;
 
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/**
+ * How much the threads stand back behind the event loop where there are fewer cores than they want
+ * (`nice(2)`, which on Linux is a thread's own). Without effect where piscina lacks `@napi-rs/nice`.
+ */
+const NICE = 5;
+
+/**
+ * Two turns on: what came in meanwhile is read in the next one and answered at its end, behind whatever
+ * was put off until then before. In the next turn a piece would be in the answers' way.
+ */
+const afterOthers = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(() => setImmediate(resolve));
+  });
 
 /** Starts threads with `piscina`, which has to be installed. */
 export const startPiscina: StartThreads = async (threads) => {
@@ -55,6 +68,7 @@ export const startPiscina: StartThreads = async (threads) => {
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: IDLE_MS,
+    niceIncrement: process.platform === 'linux' ? NICE : 0,
   });
 };
 
@@ -97,6 +111,8 @@ export class FramePool implements FrameParser {
     try {
       this.#threads ??= this.start(this.options.threads);
       const threads = await this.#threads;
+      // To receive it took a millisecond or two, to copy it for the thread takes as long again.
+      await afterOthers();
       const report = await threads.run({ text, maxFields: this.options.maxFields });
       return await this.#frameOf(text, report);
     } finally {
@@ -134,7 +150,7 @@ export class FramePool implements FrameParser {
 
   /** One value at a time: the pieces of several in one turn would add up. */
   #load(text: string, { plan }: TextField): Promise<unknown> {
-    const value = this.#reading.then(() => readPlanned(text, plan, nextTurn));
+    const value = this.#reading.then(() => readPlanned(text, plan, afterOthers));
     this.#reading = value.catch(() => undefined);
     return value;
   }

@@ -1,7 +1,10 @@
-import type { LargeMember, ReadingPlan } from './reading-plan.js';
+import type { LargeMember, MembersPlan, ReadingPlan } from './reading-plan.js';
 
 /** Settles in a later turn of the event loop. */
 export type NextTurn = () => Promise<void>;
+
+/** An array or object that is not whole yet. */
+type Target = unknown[] | Record<string, unknown>;
 
 /**
  * Reads a value as planned: one piece a turn. Gives what `JSON.parse` would give for the whole text.
@@ -11,22 +14,38 @@ export async function readPlanned(
   plan: ReadingPlan,
   nextTurn: NextTurn,
 ): Promise<unknown> {
-  if ('start' in plan) {
-    await nextTurn();
-    return JSON.parse(text.slice(plan.start, plan.end));
-  }
-  const target: unknown[] | Record<string, unknown> = plan.kind === 'array' ? [] : {};
-  for (const part of plan.parts) {
+  if ('kind' in plan) return readMembers(text, plan, nextTurn);
+  await nextTurn();
+  return JSON.parse(text.slice(plan.start, plan.end));
+}
+
+async function readMembers(
+  text: string,
+  { kind, parts }: MembersPlan,
+  nextTurn: NextTurn,
+): Promise<Target> {
+  let target: Target | undefined;
+  for (const part of parts) {
     if ('start' in part) {
       await nextTurn();
-      addRun(target, text.slice(part.start, part.end));
-    } else await addLarge(target, text, part, nextTurn);
+      const run = readRun(kind, text.slice(part.start, part.end));
+      // To add to the first run is cheaper than to add the first run to something.
+      if (target === undefined) target = run;
+      else addRun(target, run);
+    } else {
+      target ??= kind === 'array' ? [] : {};
+      await addLarge(target, text, part, nextTurn);
+    }
   }
-  return target;
+  return target ?? readRun(kind, '');
+}
+
+function readRun(kind: MembersPlan['kind'], members: string): Target {
+  return JSON.parse(kind === 'array' ? `[${members}]` : `{${members}}`) as Target;
 }
 
 async function addLarge(
-  target: unknown[] | Record<string, unknown>,
+  target: Target,
   text: string,
   { key = '', plan }: LargeMember,
   nextTurn: NextTurn,
@@ -36,11 +55,11 @@ async function addLarge(
   else setField(target, key, value);
 }
 
-function addRun(target: unknown[] | Record<string, unknown>, members: string): void {
+function addRun(target: Target, run: Target): void {
   if (Array.isArray(target)) {
-    for (const item of JSON.parse(`[${members}]`) as unknown[]) target.push(item);
+    for (const item of run as unknown[]) target.push(item);
   } else {
-    const fields = JSON.parse(`{${members}}`) as Record<string, unknown>;
+    const fields = run as Record<string, unknown>;
     for (const key of Object.keys(fields)) setField(target, key, fields[key]);
   }
 }

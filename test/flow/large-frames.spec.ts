@@ -22,10 +22,19 @@ import {
 } from '../../lib/transport/frame-pool.js';
 import reportFrame, { type FrameJob, type FrameReport } from '../../lib/transport/frame-worker.js';
 import { readPlanned } from '../../lib/transport/planned-value.js';
-import { mostFields, planReading } from '../../lib/transport/reading-plan.js';
+import { PIECE_LENGTH, type ReadingPlan } from '../../lib/transport/reading-plan.js';
+import { TextSurvey } from '../../lib/transport/text-survey.js';
 import { startApp } from '../support/nest-app.js';
+import { clientFrame, jsonObjectText, jsonText, mutated } from '../protocol/support/arbitraries.js';
 import { NodeWorld } from '../support/node-world.js';
 import { deferred, turn, turns, until } from '../support/turns.js';
+
+/** How a text that is good is read. */
+function planOf(text: string, pieceLength?: number): ReadingPlan {
+  const plan = new TextSurvey(text, 32, pieceLength).plan({ start: 0, end: text.length });
+  if (plan === undefined) throw new Error(`not good: ${text.slice(0, 100)}`);
+  return plan;
+}
 
 const nextTurn = (): Promise<void> => Promise.resolve();
 
@@ -71,8 +80,7 @@ const LARGE: readonly [string, unknown][] = [
 describe('a large value that is read in pieces', () => {
   it.each(LARGE)('is what JSON.parse makes of it: %s', async (_, value) => {
     const text = ` ${JSON.stringify(value)} `;
-    const plan = planReading(text, { start: 0, end: text.length });
-    const read = await readPlanned(text, plan, nextTurn);
+    const read = await readPlanned(text, planOf(text), nextTurn);
     expect(read).toEqual(value);
     expect(JSON.stringify(read)).toBe(JSON.stringify(JSON.parse(text)));
   });
@@ -80,39 +88,41 @@ describe('a large value that is read in pieces', () => {
   it('has `__proto__` as a field like any other, and the last of two that have one name', async () => {
     const filler = 'f'.repeat(40_000);
     const text = `{"a":1,"__proto__":{"x":1},"f":"${filler}","b":2 , "a" : 3,"\\u0062":"${filler}"}`;
-    const plan = planReading(text, { start: 0, end: text.length });
-    const read = (await readPlanned(text, plan, nextTurn)) as object;
+    const read = (await readPlanned(text, planOf(text), nextTurn)) as object;
     expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
     expect(JSON.stringify(read)).toBe(JSON.stringify(JSON.parse(text)));
   });
 
-  it('is what JSON.parse makes of it, whatever it is', async () => {
-    const some = fc.array(fc.jsonValue({ maxDepth: 5 }), { maxLength: 20 });
+  it('is what JSON.parse makes of it, whatever it is and however small the pieces are', async () => {
     await fc.assert(
-      fc.asyncProperty(some, fc.integer({ min: 1, max: 4_000 }), async (values, times) => {
-        const list = Array.from({ length: times }, (_, n) => values[n % values.length] ?? n);
-        const text = JSON.stringify(list, null, times % 2);
-        const plan = planReading(text, { start: 0, end: text.length });
-        expect(JSON.stringify(await readPlanned(text, plan, nextTurn))).toBe(JSON.stringify(list));
+      fc.asyncProperty(jsonText, fc.integer({ min: 1, max: 40 }), async (text, pieceLength) => {
+        const read = await readPlanned(text, planOf(text, pieceLength), nextTurn);
+        expect(JSON.stringify(read)).toBe(JSON.stringify(JSON.parse(text)));
       }),
-      { numRuns: 30 },
+      { numRuns: 2_000 },
     );
   });
 
-  it('waits a turn before each piece', async () => {
+  it('may be nothing but white space within brackets', async () => {
+    const space = ' '.repeat(PIECE_LENGTH);
+    for (const text of [`[${space}]`, `{${space}}`]) {
+      expect(await readPlanned(text, planOf(text), nextTurn)).toEqual(JSON.parse(text));
+    }
+  });
+
+  it('waits a turn before each piece, and no piece is longer than it should be', async () => {
     const text = JSON.stringify(Array.from({ length: 50_000 }, (_, n) => n));
+    const plan = planOf(text);
+    const parts = 'kind' in plan ? plan.parts : [];
+    const lengths = parts.map((part) => ('start' in part ? part.end - part.start : Infinity));
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(PIECE_LENGTH);
     let waits = 0;
     const wait = (): Promise<void> => {
       waits += 1;
       return Promise.resolve();
     };
-    await readPlanned(text, planReading(text, { start: 0, end: text.length }), wait);
-    expect(waits).toBeGreaterThanOrEqual(Math.floor(text.length / 32_768));
-  });
-
-  it('is searched for the object that has the most fields', () => {
-    expect(mostFields('{"a":{"b":":{,","c":2},"d":[{"e":1,"f":1,"g":{"x":1}}],"h":0}')).toBe(3);
-    expect(mostFields('[1,"{:::",[]]')).toBe(0);
+    await readPlanned(text, plan, wait);
+    expect(waits).toBe(parts.length);
   });
 });
 
@@ -143,6 +153,39 @@ describe('a pool that reads large frames', () => {
     const expected = decodeClientFrame(text);
     expect(expected).toBeInstanceOf(ProtocolError);
     expect(told(await pool().parse(text))).toEqual(told(expected));
+  });
+
+  it('gives what the decoder gives, message for message, whatever the text is', async () => {
+    const frame = clientFrame.map((each) => JSON.stringify(each));
+    const twice = fc
+      .tuple(jsonText, jsonText)
+      .map(
+        ([one, two]) => `{"type":"request","payload":${one},"id":"1","event":"e","payload":${two}}`,
+      );
+    const texts = fc.oneof(frame, mutated(frame), jsonObjectText, mutated(jsonObjectText), twice);
+    const reader = pool({ maxFields: 1_000_000 });
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
+        const [read, expected] = [await reader.parse(text), decodeClientFrame(text)];
+        expect(told(read)).toEqual(told(expected));
+        if (expected instanceof ProtocolError) expect(read).toEqual(expected);
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('looks for objects with too many fields everywhere in a frame, the frame itself included', async () => {
+    const many = Object.fromEntries(Array.from({ length: 11 }, (_, n) => [String(n), n]));
+    const ping = { type: 'ping', id: '5' };
+    for (const frame of [
+      { ...ping, ...many },
+      { ...ping, unheard: [{ of: many }] },
+    ]) {
+      expect(told(await pool({ maxFields: 10 }).parse(JSON.stringify(frame)))).toEqual({
+        code: 'invalid-field',
+        id: '5',
+      });
+    }
   });
 
   it('refuses an object that has too many fields, under the frame’s id', async () => {

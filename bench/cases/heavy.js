@@ -1,14 +1,17 @@
 /**
- * Payloads of 1 MiB, five a second: how long the event loop is held up, with and without the option
- * `heavyFrames`.
+ * Payloads of 1 MiB, five a second: how long the event loop is held up, and how long others wait for a
+ * small reply meanwhile, with and without the option `heavyFrames`.
  */
 import { Crowd } from '../load/crowd.js';
-import { textFrame } from '../load/frame-writer.js';
+import { RequestWriter } from '../load/frame-writer.js';
+import { Neighbours } from '../load/neighbours.js';
 
-const SIZES = { full: 10_000, quick: 5_000, smallest: 400 };
+const SIZES = { full: 6_000, quick: 4_000, smallest: 400 };
 const EVERY_MS = 200;
 /** Characters of a payload: the frame around it has to fit into 1 MiB. */
 const LENGTH = 1_048_000;
+/** Connections that ask for something small meanwhile. */
+const NEIGHBOURS = 10;
 /** Frames before anything is measured: the thread is started, code is compiled. */
 const WARM_UP = 5;
 
@@ -37,39 +40,78 @@ export const heavy = {
 
   /** Runs a job; see load/process.js. */
   async measure(server, job) {
-    const crowd = new Crowd(job.server, server.port, 1, () => ['bench/hall'], 0);
+    const roomsOf = (index) => [`bench/room-${String(index)}`];
+    const crowd = new Crowd(job.server, server.port, 1 + NEIGHBOURS, roomsOf, 0);
     await server.call('spread');
     await crowd.connect();
-    const payload = PAYLOADS[job.name]();
-    let sent = 0;
-    const send = () => {
-      sent += 1;
-      const text = `{"type":"request","id":"${String(sent)}","event":"take","payload":${payload}}`;
-      crowd.connections[0].write(textFrame(text));
+    const neighbours = new Neighbours(crowd);
+    const load = new HeavyLoad(crowd, PAYLOADS[job.name]());
+    await load.warmUp();
+    const measured = async (work) => {
+      const before = await server.call('usage');
+      const p99 = await neighbours.during(work);
+      return { p99, used: (await server.call('usage')) - before };
     };
-    for (let n = 0; n < WARM_UP; n += 1) {
-      send();
-      await crowd.tally.until(sent);
-    }
+    // Half as long: twice what it used belongs to them beside the large ones.
+    const alone = await measured(() => passed(job.ms / 2));
     await server.call('delay', { isOn: true });
-    const usedBefore = await server.call('usage');
-    const count = Math.ceil(job.ms / EVERY_MS);
-    for (let n = 0; n < count; n += 1) {
-      send();
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    }
-    await crowd.tally.until(sent);
-    const used = (await server.call('usage')) - usedBefore;
+    const beside = await measured(() => load.send(job.ms));
     const { p99, most } = await server.call('delay', { isOn: false });
     crowd.cut();
     const line = { case: job.name, server: job.server, unit: 'us' };
     return [
       { ...line, metric: 'loopDelay', value: p99 },
       { ...line, metric: 'longestDelay', value: most },
-      { ...line, metric: 'cpu', value: used / count },
+      { ...line, metric: 'aloneP99', value: alone.p99 },
+      { ...line, metric: 'besideP99', value: beside.p99 },
+      { ...line, metric: 'addedP99', value: beside.p99 - alone.p99 },
+      { ...line, metric: 'cpu', value: (beside.used - alone.used * 2) / load.countIn(job.ms) },
     ];
   },
 };
+
+/** Requests with a large payload, on the first connection of a crowd. */
+class HeavyLoad {
+  #crowd;
+  #writer;
+  #sent = 0;
+
+  constructor(crowd, payload) {
+    this.#crowd = crowd;
+    // The frame is made once: to mask it anew each time would hold up whoever measures.
+    const text = (id) => `{"type":"request","id":"${id}","event":"take","payload":${payload}}`;
+    this.#writer = new RequestWriter(text);
+  }
+
+  async warmUp() {
+    for (let n = 0; n < WARM_UP; n += 1) {
+      this.#next();
+      await this.#crowd.tally.until(this.#sent);
+    }
+  }
+
+  /** Sends for so many milliseconds, then waits for the last replies. */
+  async send(ms) {
+    for (let n = 0; n < this.countIn(ms); n += 1) {
+      this.#next();
+      await passed(EVERY_MS);
+    }
+    await this.#crowd.tally.until(this.#sent);
+  }
+
+  countIn(ms) {
+    return Math.ceil(ms / EVERY_MS);
+  }
+
+  #next() {
+    this.#sent += 1;
+    this.#crowd.connections[0].write(this.#writer.next(1));
+  }
+}
+
+function passed(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 /** Members one behind the other until the text is as long as it should be. */
 function joined(member, [open, close]) {

@@ -10,6 +10,7 @@ const SHOWN = new Map([
   ['handlers', 'cpu'],
   ['cores', 'rate'],
   ['cluster', 'cpu'],
+  ['heavy', 'loopDelay'],
 ]);
 /** Benchmarks of one server: their cases stand beside each other in one panel. */
 const IN_ONE_PANEL = new Set(['handlers', 'cores']);

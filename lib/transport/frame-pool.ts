@@ -75,8 +75,8 @@ export const startPiscina: StartThreads = async (threads) => {
 /**
  * Reads large frames: on another thread it is found out whether they are good, and where in the text
  * everything stands. What comes back is small, because to copy a large value between threads takes longer
- * than to read it. The payload stays a text; who needs its value gets it made in pieces, one a turn of
- * the event loop, for one frame after the other.
+ * than to read it. The payload stays a text; who needs its value gets it made in pieces, for one
+ * frame after the other, with a turn of the event loop for everybody else between two pieces.
  */
 export class FramePool implements FrameParser {
   readonly fromBytes: number;

@@ -153,8 +153,8 @@ export interface RealtimeModuleOptions {
   readonly limits?: Partial<RealtimeLimits>;
   /**
    * Reading large frames on other threads, for which `piscina` has to be installed; `{}` for the defaults.
-   * Absent: they are read like all others, which takes the event loop 10 ms for a mebibyte of ordinary
-   * JSON and 100 ms for one that was made for it.
+   * Absent: they are read like all others, which takes the event loop 10 to 20 ms for a mebibyte of
+   * ordinary JSON and 60 ms and more for one that was made for it.
    */
   readonly heavyFrames?: Partial<HeavyFrameOptions>;
   /** Finding peers that are gone, and connections that nobody uses. */

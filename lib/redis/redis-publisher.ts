@@ -21,6 +21,9 @@ const PUBLISH = RedisScript.load('room', 'publish');
 /** How long the last batch of a node is remembered: an outage that is longer may double it. */
 const SENT_TTL_MS = 300_000;
 
+/** Turns of the event loop that messages wait for others at most; less where a turn takes a millisecond. */
+const MOST_TURNS = 4;
+
 /** How publishes are made. */
 export interface RedisPublisherOptions {
   /** Milliseconds a publish may take. */
@@ -57,14 +60,19 @@ interface RoomQueue {
 }
 
 /**
- * Puts messages into rooms. What is published into a room within a turn of the event loop, and while the
- * batch before is under way, is one call: so the order of the calls is kept, and a batch whose answer was
- * lost with the connection can be sent again.
+ * Puts messages into rooms. What is published into a room within a turn of the event loop or some, and while
+ * the batch before is under way, is one call: so the order of the calls is kept, and a batch whose answer
+ * was lost with the connection can be sent again.
  */
 export class RedisPublisher {
   readonly #queues = new Map<string, RoomQueue>();
-  /** Rooms that got something to send within this turn. */
+  /** Rooms that got something to send, which they wait for more of. */
   readonly #due = new Set<RoomQueue>();
+  /** Whether they wait, for how many turns by now, since when, and whether the last turn brought more. */
+  #isGathering = false;
+  #turns = 0;
+  #gathersSince = 0;
+  #hasMore = false;
   readonly #stop: () => void;
   #number = 0;
   #queuedBytes = 0;
@@ -143,13 +151,32 @@ export class RedisPublisher {
 
   #schedule(queue: RoomQueue): void {
     this.#due.add(queue);
-    if (this.#due.size > 1) return;
-    setImmediate(() => {
-      const due = [...this.#due];
-      this.#due.clear();
-      for (const each of due) this.#send(each);
-    });
+    this.#hasMore = true;
+    if (this.#isGathering) return;
+    this.#isGathering = true;
+    this.#turns = 0;
+    this.#gathersSince = this.setup.clock.now();
+    setImmediate(this.#gather);
   }
+
+  /**
+   * Goes on waiting as long as each turn brings more, see {@link MOST_TURNS}. A turn of an idle event loop
+   * takes microseconds, a call of the script wakes Redis, the nodes that listen, and this one: so what
+   * comes together leaves together.
+   */
+  readonly #gather = (): void => {
+    const isIdle = this.setup.clock.now() === this.#gathersSince;
+    if (isIdle && this.#hasMore && this.#turns < MOST_TURNS) {
+      this.#hasMore = false;
+      this.#turns += 1;
+      setImmediate(this.#gather);
+      return;
+    }
+    this.#isGathering = false;
+    const due = [...this.#due];
+    this.#due.clear();
+    for (const each of due) this.#send(each);
+  };
 
   /** Sends what is next, unless the batch before it is under way. */
   #send(queue: RoomQueue): void {

@@ -3,11 +3,12 @@ import type { Publication } from '../core/index.js';
 /**
  * How messages stand in Redis. Neither separator can be in a JSON text, so nothing has to be escaped:
  *
- *     item  = ["id","event",timestamp,except?,latest?] [UNIT payload]
- *     frame = epoch UNIT offset-before *(RECORD ("+" / "-") item)
+ *     item   = ["id","event",timestamp,except?,latest?] [UNIT payload]
+ *     record = ("+" / "-") item
+ *     frame  = epoch UNIT offset-before *(RECORD record)
  *
  * A frame is what is published on a room's channel: the messages of one batch, `+` with a position, each
- * one more than the one before, `-` volatile.
+ * one more than the one before, `-` volatile. History holds records.
  */
 const UNIT = '\u001f';
 const RECORD = '\u001e';
@@ -35,8 +36,12 @@ export function isPlain(payload: string | undefined): boolean {
   return payload === undefined || !(payload.includes(UNIT) || payload.includes(RECORD));
 }
 
-/** A message as it is held. */
-export function encodeItem(publication: Publication): string {
+/** A message behind the mark that says whether it has a position. */
+export function encodeRecord(publication: Publication, isVolatile: boolean): string {
+  return (isVolatile ? '-' : '+') + encodeItem(publication);
+}
+
+function encodeItem(publication: Publication): string {
   const { id, event, timestamp, except, latest, payload } = publication;
   const parts: unknown[] = [id, event, timestamp];
   if (except !== undefined || latest !== undefined) parts.push(except ?? []);
@@ -46,13 +51,18 @@ export function encodeItem(publication: Publication): string {
 }
 
 /**
- * A message that is held.
+ * A message of a frame, or one that is held.
  *
  * @throws SyntaxError for what this package did not write.
  */
-export function decodeItem(text: string): Publication {
+export function decodeRecord(text: string): FrameItem {
+  return { publication: decodeItem(text), isVolatile: text.startsWith('-') };
+}
+
+/** The message behind the mark. */
+function decodeItem(text: string): Publication {
   const end = text.indexOf(UNIT);
-  const head: unknown = JSON.parse(end < 0 ? text : text.slice(0, end));
+  const head: unknown = JSON.parse(end < 0 ? text.slice(1) : text.slice(1, end));
   if (!isHead(head)) throw new SyntaxError('redis: expected the head of a message');
   const [id, event, timestamp, except, latest] = head;
   return {
@@ -79,9 +89,9 @@ export function decodeFrame(text: string): Frame {
   }
   let after = before;
   const items = records.map((record) => {
-    const isVolatile = record.startsWith('-');
-    if (!isVolatile) after += 1;
-    return { publication: decodeItem(record.slice(1)), isVolatile };
+    const item = decodeRecord(record);
+    if (!item.isVolatile) after += 1;
+    return item;
   });
   return { epoch, before, after, items, bytes: text.length };
 }

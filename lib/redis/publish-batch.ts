@@ -6,7 +6,7 @@ import type {
   PublishReceipt,
 } from '../core/index.js';
 import type { Durability } from '../protocol/index.js';
-import { decodeReceipt, encodeItem } from './frame.js';
+import { decodeReceipt, encodeRecord } from './frame.js';
 import type { RedisKeys, StreamKeys } from './redis-keys.js';
 import type { ScriptArgument } from './redis-script.js';
 
@@ -15,6 +15,9 @@ const MOST_ITEMS = 128;
 
 /** Most bytes of messages that one call is given, as long as it is more than one message. */
 const MOST_BYTES = 262_144;
+
+/** Place of the first client's first hash among the keys of `publish.lua`. */
+const FIRST_CLIENT_KEY = 4;
 
 /** Counted for each message besides its payload, as every broker counts it; `history.lua` has it too. */
 export const MESSAGE_OVERHEAD_BYTES = 256;
@@ -74,22 +77,25 @@ export class PublishBatch {
     });
   }
 
-  /** Keys of the clients' operations, and the arguments of the items. */
+  /** Keys of the clients' operations, and the arguments of the items: see `scripts/publish.lua`. */
   encode(keys: RedisKeys, room: StreamKeys): { keys: string[]; args: ScriptArgument[] } {
     const places = new Map<string, number>();
-    const args: ScriptArgument[] = [];
-    for (const { publication, isVolatile, bytes, operation } of this.#items) {
-      args.push(isVolatile ? -1 : bytes, encodeItem(publication));
-      if (operation === undefined) {
-        args.push(0);
-        continue;
+    const clientKeys: string[] = [];
+    const args: ScriptArgument[] = [this.#items.length];
+    const operations: ScriptArgument[] = [];
+    for (const [index, { publication, isVolatile, bytes, operation }] of this.#items.entries()) {
+      args.push(bytes, encodeRecord(publication, isVolatile));
+      if (operation === undefined) continue;
+      let place = places.get(operation.client);
+      if (place === undefined) {
+        place = FIRST_CLIENT_KEY + clientKeys.length;
+        places.set(operation.client, place);
+        clientKeys.push(...keys.operations(room, operation));
       }
-      const key = keys.operations(room, operation);
-      const place = places.get(key) ?? places.size + 4;
-      places.set(key, place);
-      args.push(place, operation.id, publication.id);
+      // Apart from `next`, which the script keeps in the same hash.
+      operations.push(index + 1, place, `i${operation.id}`, publication.id);
     }
-    return { keys: [...places.keys()], args };
+    return { keys: clientKeys, args: [...args, ...operations] };
   }
 
   /** What is kept of the room. */
@@ -106,16 +112,19 @@ export class PublishBatch {
   settle(reply: unknown, durability: Durability): void {
     this.cancelDeadline();
     this.isOver = true;
-    const [epoch, ...results] = reply as [string, ...(number | string)[]];
-    for (const [index, { publication, resolve }] of this.#items.entries()) {
-      const result = results[index] ?? 0;
-      const receipt =
-        typeof result === 'number'
-          ? { id: publication.id, epoch, offset: result }
-          : decodeReceipt(result);
-      const { id, offset } = receipt;
-      if (offset === 0) resolve({ id, durability: 'none' });
-      else resolve({ id, position: { epoch: receipt.epoch, offset }, durability });
+    const [epoch, before, ...repeats] = reply as [string, number, ...(number | string)[]];
+    const first = firstReceipts(repeats);
+    let top = before;
+    for (const [index, { publication, isVolatile, resolve }] of this.#items.entries()) {
+      const repeated = first.get(index + 1);
+      if (repeated === undefined && !isVolatile) top += 1;
+      const offset = isVolatile ? 0 : top;
+      const receipt = repeated ?? { id: publication.id, epoch, offset };
+      if (receipt.offset === 0) resolve({ id: receipt.id, durability: 'none' });
+      else {
+        const position = { epoch: receipt.epoch, offset: receipt.offset };
+        resolve({ id: receipt.id, position, durability });
+      }
     }
   }
 
@@ -125,6 +134,17 @@ export class PublishBatch {
     this.isOver = true;
     for (const { reject } of this.#items) reject(error);
   }
+}
+
+/** By the number of the message in the batch: the receipts of publishes that were repeated. */
+function firstReceipts(
+  repeats: readonly (number | string)[],
+): Map<number, ReturnType<typeof decodeReceipt>> {
+  const receipts = new Map<number, ReturnType<typeof decodeReceipt>>();
+  for (let index = 0; index + 1 < repeats.length; index += 2) {
+    receipts.set(Number(repeats[index]), decodeReceipt(String(repeats[index + 1])));
+  }
+  return receipts;
 }
 
 function isSame(a: HistoryPolicy, b: HistoryPolicy): boolean {

@@ -30,9 +30,9 @@ function encodeCharacter(character: string): string {
 
 /** Keys and channel of one room, or of one of the streams that nodes talk to each other by. */
 export interface StreamKeys {
-  /** Hash: epoch, offset, bytes, ttl, bounds (most messages and bytes), generation. */
+  /** Hash: epoch, offset, bytes, ttl, bounds (most messages and bytes), generation, kept (when it was said to stay). */
   readonly meta: string;
-  /** Stream: the messages that are held, with the offset as the first half of their ids. */
+  /** Stream: the messages that are held, some in each entry; see `scripts/room.lua`. */
   readonly stream: string;
   /** Where messages are published as they come. */
   readonly channel: string;
@@ -56,9 +56,11 @@ export class RedisKeys {
     return this.#stream('control', name);
   }
 
-  /** Hash: the latest operations of one client in a room. */
-  operations({ stream }: StreamKeys, { client }: Pick<Operation, 'client'>): string {
-    return `${stream}:operations:${encodeName(client)}`;
+  /** Two hashes: the latest operations of one client in a room. They are written to in turn. */
+  operations({ stream }: StreamKeys, { client }: Pick<Operation, 'client'>): [string, string] {
+    const first = `${stream}:operations:${encodeName(client)}`;
+    // No encoded name has this character.
+    return [first, `${first}+`];
   }
 
   /** String: the last batch of publishes that a node has put into a room. */

@@ -1,6 +1,6 @@
 import type { Clock, HistoryPage, HistoryQuery, Random, StoredPublication } from '../core/index.js';
 import type { Position } from '../protocol/index.js';
-import { decodeItem } from './frame.js';
+import { decodeRecord } from './frame.js';
 import { RedisCalls } from './redis-calls.js';
 import type { StreamKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
@@ -47,7 +47,7 @@ export class RoomStore {
     const messages: StoredPublication[] = [];
     for (let index = 0; index + 1 < rest.length; index += 2) {
       const position = { epoch, offset: Number(rest[index]) };
-      messages.push({ ...decodeItem(String(rest[index + 1])), position });
+      messages.push({ ...decodeRecord(String(rest[index + 1])).publication, position });
     }
     return { top: { epoch, offset }, oldest, messages };
   }

@@ -127,7 +127,9 @@ export class TopCheck {
     for (const entry of checked) {
       if (now - entry.touchedAt < metaTtlMs / 4) continue;
       entry.touchedAt = now;
-      link.commands.pexpire(entry.keys.meta, metaTtlMs).catch((error: unknown) => {
+      // As long as scripts keep it.
+      const keptMs = Math.ceil((metaTtlMs / 8) * 9);
+      link.commands.pexpire(entry.keys.meta, keptMs).catch((error: unknown) => {
         observer.failed('keeping the position of a room', error);
       });
     }

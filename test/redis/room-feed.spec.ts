@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import type { DeliveredPublication, HistoryPage } from '../../lib/core/index.js';
 import type { Position } from '../../lib/protocol/index.js';
-import { encodeItem } from '../../lib/redis/frame.js';
+import { encodeRecord } from '../../lib/redis/frame.js';
 import { HELD_LENGTH, RoomFeed } from '../../lib/redis/room-feed.js';
 import { publication, RecordingObserver } from '../support/fakes.js';
 import { turns } from '../support/turns.js';
@@ -76,7 +76,7 @@ class FeedWorld {
 }
 
 function frame(epoch: string, before: number, ids: readonly string[]): string {
-  const items = ids.map((id) => `${id.startsWith('v') ? '-' : '+'}${encodeItem(publication(id))}`);
+  const items = ids.map((id) => encodeRecord(publication(id), id.startsWith('v')));
   return [`${epoch}\u001f${String(before)}`, ...items].join('\u001e');
 }
 

@@ -11,6 +11,6 @@ export function ignoreGenerations(link: RedisLink): void {
     if (name === 'evalsha') return Promise.reject(new Error('NOSCRIPT'));
     if (name !== 'eval') return call(name, args);
     const [text = '', ...rest] = args;
-    return call(name, [text.replace(/string\.match\(redis\.call\('INFO'.*$/m, "'one'"), ...rest]);
+    return call(name, [text.replace(/string\.sub\(info, .*$/m, "'one'"), ...rest]);
   }) as typeof commands.call;
 }

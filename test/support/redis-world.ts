@@ -112,6 +112,9 @@ for _, key in ipairs(KEYS) do
         end
       end
     end
+    if kind == 'hash' and redis.call('HEXISTS', key, 'kept') == 1 then
+      redis.call('HINCRBY', key, 'kept', -ms)
+    end
     if ttl >= 0 then redis.call('PEXPIRE', key, ttl - ms) end
   end
 end`;

@@ -2,10 +2,13 @@
 -- them as one message of the room's channel. A batch that comes again, because its answer was lost
 -- with the connection, takes effect once.
 --
+-- Each command that a script runs costs Redis about as much as a message does: where there is one for all
+-- of a batch, there is none for each message.
+--
 -- KEYS[1] hash      the room's meta
 -- KEYS[2] stream    the messages the room holds
--- KEYS[3] string    the last batch of this node: number, epoch, first offset
--- KEYS[4..] hash    the operations of clients, as items name them
+-- KEYS[3] string    the last batch of this node: number, epoch, offset before it
+-- KEYS[4..] hashes  the operations of clients, two of each; see `read_operations`
 -- ARGV[1] channel of the room
 -- ARGV[2] PUBLISH or SPUBLISH
 -- ARGV[3] epoch to begin with, if one has to begin
@@ -14,121 +17,217 @@
 -- ARGV[7] ms operations are remembered; ARGV[8] how many of one client
 -- ARGV[9] most messages, ARGV[10] ms, ARGV[11] most bytes that are held
 -- ARGV[12] 1 if these three count only in a room that has no bounds of its own yet
--- ARGV[13..] items: bytes it counts, or -1 if volatile; its text; its client's place in KEYS, or 0;
---   and with a client: name of the operation, name of the message
--- Returns the epoch, then for each item: its offset, 0 if volatile, or the receipt of the publish that
---   it repeats: epoch, offset and name with UNIT between; an empty epoch if that was volatile.
+-- ARGV[13] how many messages; then two for each: bytes it counts, and its text behind a mark, + for one
+--   that gets a position, - for a volatile one
+-- The rest, for each message that is an operation: its number in the batch from 1 on, place of its
+--   client's first hash in KEYS, its field there, name of the message
+-- Returns the epoch and the offset before the batch: messages have those that follow, in their order. Then
+--   for each message that repeats an operation and has none: its number in the batch, and the receipt of
+--   the first publish: epoch, offset and name with UNIT between; 0 for the offset if that was volatile.
+
+-- Looked up for each message: a global is slower.
+local KEYS, ARGV = KEYS, ARGV
+
+-- Most messages, and bytes, of one entry of the stream: who reads one message reads its entry.
+local MOST_MESSAGES, MOST_BYTES = 32, 65536
 
 local now = now_ms()
 local room = open(KEYS[1], KEYS[2], ARGV[3], now)
+
+local epoch, before = room.epoch, room.top
+local batch = ARGV[5] .. ' ' .. epoch .. ' ' .. string.format('%.0f', before)
+local sent = redis.call('SET', KEYS[3], batch, 'PX', ARGV[6], 'GET')
+local is_repeated = sent and string.find(sent, ARGV[5] .. ' ', 1, true) == 1
+if is_repeated then
+  epoch, before = string.match(sent, ' (%S+) (%d+)$')
+  before = tonumber(before)
+  -- Written again: whoever waits for replicas waits for the last write.
+  redis.call('SET', KEYS[3], sent, 'PX', ARGV[6])
+end
+
+local size, ttl, max_bytes = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+if ARGV[12] == '1' and room.bounds ~= '' then
+  size, max_bytes = bounds_of(room)
+  ttl = room.ttl
+end
+local holds_any = size > 0 and ttl > 0 and max_bytes > 0
+local bounds = string.format('%.0f %.0f', size, max_bytes)
+local has_new_bounds = bounds ~= room.bounds or ttl ~= room.ttl
+
 local window, per_client = tonumber(ARGV[7]), tonumber(ARGV[8])
 
--- By key: the place of the client's next operation, as far as this batch has got.
-local places = {}
-
--- The receipt of an operation, if it is remembered.
-local function find_operation(key, id)
-  local known = redis.call('HGET', key, 'i' .. id)
-  if not known then return nil end
-  local at, receipt = string.match(known, '^%d+ (%d+) (.*)$')
-  return now - tonumber(at) < window and receipt or nil
+-- What is known of a client's operations. Places count them; as many as are remembered go into the first of
+-- its hashes, as many into the second, then again into the first, which is emptied before: so none has to be
+-- taken out by itself. The count stands in the first. No table is made for an operation: there may be many.
+local function read_operations(key, fields)
+  local first = redis.call('HMGET', KEYS[key], 'next', unpack(fields))
+  local count = tonumber(first[1] or 0)
+  local second = count > per_client and redis.call('HMGET', KEYS[key + 1], 'next', unpack(fields))
+  local places, receipts = {}, {}
+  local function take(field, known)
+    local place, came, receipt = string.match(known, '^(%d+) (%d+) (.*)$')
+    place = tonumber(place)
+    if not place or now - came >= window or places[field] and places[field] > place then return end
+    places[field], receipts[field] = place, receipt
+  end
+  for index, field in ipairs(fields) do
+    if first[index + 1] then take(field, first[index + 1]) end
+    if second and second[index + 1] then take(field, second[index + 1]) end
+  end
+  return {
+    key = key, count = count, places = places, receipts = receipts, is_new = false, writes = { {}, {} }, empties = {}
+  }
 end
 
--- Remembers an operation, in the place of the one that is past the number of a client.
-local function keep_operation(key, id, receipt)
-  local place = places[key] or tonumber(redis.call('HGET', key, 'next') or 0)
-  places[key] = place + 1
-  local slot = 's' .. (place % per_client)
-  local old = redis.call('HGET', key, slot)
-  if old then
-    local value = redis.call('HGET', key, 'i' .. old)
-    -- It may have come again since, and stand in another place.
-    if value and tonumber(string.match(value, '^%d+')) == place - per_client then
-      redis.call('HDEL', key, 'i' .. old)
+-- Between the place and the offset of what is remembered; no number here has more digits than Lua writes.
+local came_at = ' ' .. string.format('%.0f', now) .. ' '
+
+-- Remembers an operation.
+local function keep_operation(client, field, receipt)
+  local place = client.count
+  client.count = place + 1
+  client.is_new = true
+  client.places[field], client.receipts[field] = place, receipt
+  local hash = math.floor(place / per_client) % 2 + 1
+  if place % per_client == 0 then
+    client.writes[hash] = {}
+    client.empties[hash] = place > 0
+  end
+  local writes = client.writes[hash]
+  local length = #writes
+  writes[length + 1] = field
+  writes[length + 2] = place .. came_at .. receipt
+end
+
+local function write_operations(client)
+  local counted = client.writes[1]
+  counted[#counted + 1] = 'next'
+  counted[#counted + 1] = client.count
+  for hash, writes in ipairs(client.writes) do
+    local key = KEYS[client.key + hash - 1]
+    if client.empties[hash] then redis.call('UNLINK', key) end
+    if #writes > 0 then
+      redis.call('HSET', key, unpack(writes))
+      redis.call('PEXPIRE', key, window)
     end
   end
-  local value = string.format('%.0f %.0f ', place, now) .. receipt
-  redis.call('HSET', key, slot, id, 'i' .. id, value)
 end
 
-local sent = redis.call('GET', KEYS[3])
-local number, sent_epoch, sent_first = string.match(sent or '', '^(%d+) (%S+) (%d+)$')
-local is_repeated = number == ARGV[5]
-local epoch = is_repeated and sent_epoch or room.epoch
-local before = is_repeated and tonumber(sent_first) or room.top
-local top = before
+local messages = tonumber(ARGV[13])
+-- By the number of a message in the batch: where in ARGV its operation is.
+local operations = {}
+-- By the place of its first hash in KEYS.
+local clients = {}
+local first_operation = 14 + 2 * messages
+if ARGV[first_operation] then
+  local fields = {}
+  for at = first_operation, #ARGV, 4 do
+    operations[tonumber(ARGV[at])] = at
+    local key = tonumber(ARGV[at + 1])
+    local of_client = fields[key] or {}
+    fields[key] = of_client
+    of_client[#of_client + 1] = ARGV[at + 2]
+  end
+  for key, of_client in pairs(fields) do clients[key] = read_operations(key, of_client) end
+end
 
-local came = string.format('-%.0f', now)
+local top, bytes_before = before, room.bytes
+-- What is handed to XADD: key, how, and id, then a field for each message.
+local entry, entry_bytes = { KEYS[2], 'NOMKSTREAM', '' }, 0
+
+local function add_entry()
+  if #entry == 3 then return end
+  entry[3] = string.format('%.0f-%.0f', top, now)
+  local reply = redis.pcall('XADD', unpack(entry))
+  local failed = reply and reply.err
+  if failed or not reply then
+    -- Somebody else has written to it: what it held is nothing that could be given out.
+    local is_foreign = failed
+      and (string.find(failed, 'equal or smaller', 1, true) or string.find(failed, 'WRONGTYPE', 1, true))
+    -- Any other error ends the script here: then nothing may say that the batch has taken effect.
+    if failed then redis.call('DEL', is_foreign and KEYS[2] or KEYS[3]) end
+    table.remove(entry, 2)
+    redis.call('XADD', unpack(entry))
+    -- It expires only if that is said of it.
+    room.kept = 0
+  end
+  entry, entry_bytes = { KEYS[2], 'NOMKSTREAM', '' }, 0
+end
 
 local function append(text, bytes)
+  -- Else what one bound has let go could come back by a wider one.
+  if top == before and has_new_bounds and room.bounds ~= '' then trim(KEYS[2], room, bounds_of(room)) end
   top = top + 1
-  if is_repeated then return end
-  local id = string.format('%.0f', top) .. came
-  local held = string.format('%.0f', room.bytes)
-  local reply = redis.pcall('XADD', KEYS[2], id, 'b', held, 'm', text)
-  if type(reply) == 'table' and reply.err then
-    -- Somebody else has written to it: what it held is nothing that could be given out.
-    local is_foreign = string.find(reply.err, 'equal or smaller', 1, true)
-      or string.find(reply.err, 'WRONGTYPE', 1, true)
-    if is_foreign then redis.call('DEL', KEYS[2]) end
-    -- Any other error ends the script here, before anything was written.
-    redis.call('XADD', KEYS[2], id, 'b', held, 'm', text)
+  if holds_any then
+    entry[#entry + 1] = room.bytes
+    entry[#entry + 1] = text
+    entry_bytes = entry_bytes + bytes
   end
   room.bytes = room.bytes + bytes
+  if #entry >= 3 + 2 * MOST_MESSAGES or entry_bytes >= MOST_BYTES then add_entry() end
 end
 
-local results = { epoch }
+local results = { epoch, before }
 local live = { epoch .. UNIT .. string.format('%.0f', before) }
--- In parts: each string that is made of a text is one more copy of it.
-local function add_live(mark, text)
-  live[#live + 1] = '\30' .. mark
-  live[#live + 1] = text
-end
-local at = 13
-while ARGV[at] do
-  local bytes, text, place = tonumber(ARGV[at]), ARGV[at + 1], tonumber(ARGV[at + 2])
-  local key, id, name = KEYS[place], ARGV[at + 3], ARGV[at + 4]
-  at = at + (key and 5 or 3)
-  local receipt = key and find_operation(key, id)
-  local own = key and (bytes < 0 and UNIT .. '0' or epoch .. UNIT .. string.format('%.0f', top + 1)) .. UNIT .. name
+for index = 1, messages do
+  local text = ARGV[13 + 2 * index]
+  local is_volatile = string.byte(text) == 45
+  local at = operations[index]
+  local client, field, own, receipt
+  if at then
+    client, field = clients[tonumber(ARGV[at + 1])], ARGV[at + 2]
+    own = (is_volatile and UNIT .. 0 or epoch .. UNIT .. top + 1) .. UNIT .. ARGV[at + 3]
+    local place = client.places[field]
+    receipt = place and place >= client.count - per_client and client.receipts[field]
+  end
   if receipt and not (is_repeated and receipt == own) then
+    results[#results + 1] = index
     results[#results + 1] = receipt
+  elseif is_repeated then
+    if not is_volatile then top = top + 1 end
   else
-    if bytes < 0 then
-      add_live('-', text)
-      results[#results + 1] = 0
-    else
-      append(text, bytes)
-      add_live('+', text)
-      results[#results + 1] = top
-    end
-    if key and not is_repeated then keep_operation(key, id, own) end
+    live[#live + 1] = text
+    if not is_volatile then append(text, tonumber(ARGV[12 + 2 * index])) end
+    if client then keep_operation(client, field, own) end
   end
 end
-
-for key, place in pairs(places) do
-  redis.call('HSET', key, 'next', place)
-  redis.call('PEXPIRE', key, ARGV[7])
-end
-
--- Written also when it repeats: whoever waits for replicas waits for the last write.
-redis.call('SET', KEYS[3], ARGV[5] .. ' ' .. epoch .. ' ' .. string.format('%.0f', before), 'PX', ARGV[6])
 if is_repeated then return results end
-
-if top > room.top then
-  local size, ttl, bytes = ARGV[9], ARGV[10], ARGV[11]
-  if ARGV[12] == '1' then
-    local bounds = redis.call('HGET', KEYS[1], 'bounds') or ''
-    local own_size, own_bytes = string.match(bounds, '^(%d+) (%d+)$')
-    -- Its own ttl stands in its meta anyway, for whoever reads.
-    if own_size then size, ttl, bytes = own_size, string.format('%.0f', room.ttl), own_bytes end
-  end
-  room.top, room.ttl = top, tonumber(ttl)
-  redis.call('HSET', KEYS[1], 'offset', string.format('%.0f', top), 'bytes', string.format('%.0f', room.bytes), 'ttl', ttl, 'bounds', size .. ' ' .. bytes)
-  if trim(KEYS[2], room, tonumber(size), tonumber(bytes)) <= top then
-    redis.call('PEXPIRE', KEYS[2], ttl)
-  end
+add_entry()
+for _, client in pairs(clients) do
+  if client.is_new then write_operations(client) end
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[4])
-if #live > 1 then redis.call(ARGV[2], ARGV[1], table.concat(live)) end
+
+-- Whether a number has come past a multiple of the step.
+local function passes(was, is, step)
+  return math.floor(is / step) > math.floor(was / step)
+end
+
+local known = {}
+local function note(field, value)
+  known[#known + 1] = field
+  known[#known + 1] = value
+end
+
+-- Not at each publish: what is kept is kept an eighth longer than it has to be.
+local renews_after = ARGV[4] / 8
+if top > before then
+  note('offset', top)
+  note('bytes', room.bytes)
+  if has_new_bounds then
+    note('bounds', bounds)
+    note('ttl', ttl)
+  end
+  local is_past = passes(before, top, math.floor(size / 8) + 1)
+    or passes(bytes_before, room.bytes, math.floor(max_bytes / 8) + 1)
+  room.top, room.ttl = top, ttl
+  if has_new_bounds or holds_any and is_past then trim(KEYS[2], room, size, max_bytes) end
+  if holds_any then renews_after = math.min(renews_after, ttl / 8) end
+end
+if has_new_bounds and top > before or now - room.kept >= renews_after then
+  note('kept', now)
+  keep(KEYS[1], ARGV[4])
+  if room.ttl > 0 then keep(KEYS[2], room.ttl) end
+end
+if #known > 0 then redis.call('HSET', KEYS[1], unpack(known)) end
+if #live > 1 then redis.call(ARGV[2], ARGV[1], table.concat(live, '\30')) end
 return results

@@ -10,7 +10,7 @@ local key, channel = KEYS[1], ARGV[1]
 local calls = {
   { 'INFO', 'replication' }, { 'TIME' },
   { 'DEL', key }, { 'EXISTS', key }, { 'PERSIST', key }, { 'PEXPIRE', key, '1' },
-  { 'GET', key }, { 'SET', key, '' }, { 'INCR', key },
+  { 'GET', key }, { 'SET', key, '' }, { 'INCR', key }, { 'UNLINK', key },
   { 'HDEL', key, '' }, { 'HGET', key, '' }, { 'HGETALL', key }, { 'HINCRBY', key, '', '1' },
   { 'HLEN', key }, { 'HMGET', key, '' }, { 'HSET', key, '', '' },
   { 'SADD', key, '' }, { 'SREM', key, '' }, { 'SSCAN', key, '0' },

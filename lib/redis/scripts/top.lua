@@ -7,5 +7,5 @@
 -- Returns epoch and offset.
 
 local room = open(KEYS[1], KEYS[2], ARGV[1], now_ms())
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+keep(KEYS[1], ARGV[2])
 return { room.epoch, room.top }

@@ -6,6 +6,11 @@ import type { MessageInfo } from './room.js';
 export interface ClientLifecycle {
   /** One for each transition, in order. */
   state: [change: StateChange];
+  /**
+   * Whether what comes from elsewhere is late has changed. With `rooms` only those are: all others, and
+   * whatever is asked of the server itself, come as always. `false` too when the connection ends.
+   */
+  delayed: [isDelayed: boolean, rooms: readonly string[] | undefined];
   /** Something went wrong that no call was told about. Without a handler it goes to `reportError`. */
   error: [error: RealtimeClientError];
 }

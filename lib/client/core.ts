@@ -45,6 +45,7 @@ export class Core implements LinkObserver, RoomHost {
   requestTaker: RequestTaker | undefined;
   /** Who we are on this connection. */
   session: ConnectedFrame | undefined;
+  isDelayed = false;
   #ready: Deferred<void> | undefined;
 
   constructor(settings: Settings) {
@@ -90,6 +91,8 @@ export class Core implements LinkObserver, RoomHost {
     this.calls.connected();
     this.#ready?.resolve();
     this.#ready = undefined;
+    // After a move nobody has said that the connection before is gone.
+    this.#delay();
   }
 
   lost(): void {
@@ -112,6 +115,7 @@ export class Core implements LinkObserver, RoomHost {
   }
 
   changed(change: StateChange): void {
+    this.#delay();
     this.lifecycle.emit('state', change);
   }
 
@@ -138,6 +142,9 @@ export class Core implements LinkObserver, RoomHost {
       case 'history':
         this.calls.receive(frame);
         break;
+      case 'delayed':
+        this.#delay(frame.delayed, frame.rooms);
+        break;
       case 'error':
         if (frame.id === undefined) this.raise(fromErrorFrame(frame));
         else if (!this.rooms.refuse(frame)) this.calls.receive(frame);
@@ -154,6 +161,12 @@ export class Core implements LinkObserver, RoomHost {
         // `pong` and `authenticated` have done their work by arriving; the rest is the link's.
         if ('room' in frame) this.rooms.receive(frame.room, frame);
     }
+  }
+
+  #delay(isDelayed = false, rooms?: readonly string[]): void {
+    if (!isDelayed && !this.isDelayed) return;
+    this.isDelayed = isDelayed;
+    this.lifecycle.emit('delayed', isDelayed, rooms);
   }
 
   /** Nothing is answered with silence, not even what this client cannot know. */

@@ -66,6 +66,11 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
     return this[CORE].session?.user;
   }
 
+  /** Whether the server has said that what comes from elsewhere is late; see the event `delayed`. */
+  get isDelayed(): boolean {
+    return this[CORE].isDelayed;
+  }
+
   /**
    * Connects, unless that is under way; while the client waits for its next attempt, at once. Resolves
    * when connected, however many attempts that takes.

@@ -27,6 +27,8 @@ export class TabHub {
   /** Requests of the server, and how many clients have not said that they cannot answer. */
   readonly #questions = new Map<string, number>();
   #upstream: WebSocketLike | undefined;
+  /** The last `delayed` frame: pages that come later have to know as well. */
+  #delay: string | undefined;
   /** The `connected` frame, once the server has let us in. */
   #welcome: string | undefined;
 
@@ -135,6 +137,7 @@ export class TabHub {
     const owner = [...this.#members.values()].find(({ prefix }) => prefix === id.slice(0, dot));
     if (type === 'connected') {
       this.#welcome = data;
+      this.#delay = undefined;
       for (const member of this.#members.values()) if (member.hello) this.#greet(member, data);
     } else if (type === 'request' || type === 'cancel') {
       if (type === 'request') this.#questions.set(id, this.#members.size);
@@ -145,8 +148,10 @@ export class TabHub {
         this.#host.post({ kind: 'frame', to, data });
     } else if (type === 'going-away') {
       // Nobody moves: when the server closes, all come back together, by their positions.
-    } else if (dot < 0) this.#host.post({ kind: 'frame', data });
-    else if (owner) this.#route(owner, frame, id.slice(dot + 1));
+    } else if (dot < 0) {
+      if (type === 'delayed') this.#delay = data;
+      this.#host.post({ kind: 'frame', data });
+    } else if (owner) this.#route(owner, frame, id.slice(dot + 1));
   }
 
   #route(owner: TabMember, frame: AnyFrame, id: string): void {
@@ -161,7 +166,9 @@ export class TabHub {
   }
 
   #greet(member: TabMember, welcome: string): void {
-    this.#host.post({ kind: 'frame', to: member.name, data: welcome });
+    const { name: to } = member;
+    this.#host.post({ kind: 'frame', to, data: welcome });
+    if (this.#delay !== undefined) this.#host.post({ kind: 'frame', to, data: this.#delay });
     for (const wish of member.wishes()) this.#send(wish);
   }
 

@@ -1,5 +1,6 @@
 import { CloseCode, ErrorCode, type HelloFrame } from '../protocol/index.js';
 import type { Connection } from './connection.js';
+import type { Delays } from './delays.js';
 import { withDeadline } from './deadline.js';
 import { RealtimeError } from './errors.js';
 import type { Fence } from './fence.js';
@@ -21,6 +22,7 @@ export interface AdmissionDependencies {
   readonly hooks: ConnectionHooks;
   readonly hub: Hub;
   readonly fence: Fence;
+  readonly delays: Pick<Delays, 'arrived'>;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly sessions: Sessions;
@@ -48,6 +50,7 @@ export class Admission {
       await this.#deadline(this.deps.hooks.connecting(connection));
       connection.open(authentication.user, this.deps.heartbeat, () => {
         if (hello?.clientKey !== undefined) this.deps.fence.arrived(connection);
+        this.deps.delays.arrived(connection);
         this.deps.hooks.connected(connection);
       });
     } catch (error) {

@@ -22,6 +22,11 @@ export class Hub {
     return this.#connections.values();
   }
 
+  /** Every connection whose client was told that it is connected. */
+  get opened(): Connection[] {
+    return Array.from(this.#connections.values()).filter(({ wasOpen }) => wasOpen);
+  }
+
   /** A connection by its id. */
   get(id: string): Connection | undefined {
     return this.#connections.get(id);

@@ -6,6 +6,7 @@ import type { ConnectionHost, RequestHandler } from './connection-host.js';
 import { Connection } from './connection.js';
 import { obey } from './control.js';
 import { Deadlines } from './deadlines.js';
+import { Delays } from './delays.js';
 import { Departures, type DepartureTimes } from './departures.js';
 import { Fence } from './fence.js';
 import { Goodbye, type GoodbyeTimes } from './goodbye.js';
@@ -21,7 +22,6 @@ import type {
   NodeAnswer,
   NodeQuestion,
   Observer,
-  Publication,
   PublishReceipt,
   RequestTarget,
   RevocationRule,
@@ -29,6 +29,7 @@ import type {
   Transport,
   TransportListener,
 } from './ports/index.js';
+import { publicationOf } from './outgoing.js';
 import { Placements } from './placements.js';
 import { PresenceTracker } from './presence.js';
 import type { RequestContext } from './request-context.js';
@@ -51,14 +52,17 @@ export class RealtimeNode implements ConnectionHost<Connection> {
   readonly #idempotent: IdempotentRequests;
   readonly #questions: ClientQuestions;
   readonly #helloDeadlines: Deadlines<Connection>;
+  readonly #delays: Delays;
   readonly #departures: Departures;
   readonly #goodbye: Goodbye;
   readonly #idle: IdleConnections;
 
   constructor(private readonly deps: NodeDependencies) {
     const { limits, application } = deps;
-    this.rooms = new Rooms(deps);
     const { hub } = this;
+    const { clock } = deps;
+    const delays = (this.#delays = new Delays({ clock, readers: () => hub.opened }));
+    this.rooms = new Rooms({ ...deps, delays });
     const departures = (this.#departures = new Departures(deps));
     this.fence = new Fence({ ...deps, hub, departures });
     this.#idle = new IdleConnections({ idleTimeoutMs: 0, ...deps, hub });
@@ -87,6 +91,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
       sessions: this.sessions,
       hub: this.hub,
       fence: this.fence,
+      delays,
       hooks: application,
       timeoutMs: limits.admissionTimeoutMs,
       connectionsPerUser: limits.connectionsPerUser,
@@ -123,6 +128,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     const listening = broker.start({
       message: this.rooms.deliver.bind(this.rooms),
       moved: this.rooms.moved.bind(this.rooms),
+      delayed: this.#delays.changed.bind(this.#delays),
       command: (command) => {
         obey(command, this);
       },
@@ -155,7 +161,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     const { broker, directory, history } = this.deps;
     const kept = outgoing.volatile === true ? 'volatile' : directory.find(room)?.history;
     const { operation } = outgoing;
-    return broker.publish(room, this.#publication(outgoing), {
+    return broker.publish(room, publicationOf(outgoing, this.deps), {
       history: kept ?? history,
       ...(operation === undefined ? {} : { operation }),
     });
@@ -163,18 +169,21 @@ export class RealtimeNode implements ConnectionHost<Connection> {
 
   /** Sends to every connection of a user, on every node. */
   sendToUser(userId: string, outgoing: Outgoing): Promise<void> {
-    const publication = this.#publication(outgoing);
+    const publication = publicationOf(outgoing, this.deps);
     return this.deps.broker.command({ kind: 'to-user', userId, publication });
   }
 
   /** Sends to every connection, on every node. */
   sendToAll(outgoing: Outgoing): Promise<void> {
-    return this.deps.broker.command({ kind: 'to-all', publication: this.#publication(outgoing) });
+    return this.deps.broker.command({
+      kind: 'to-all',
+      publication: publicationOf(outgoing, this.deps),
+    });
   }
 
   /** Sends to one connection of this node. */
   sendTo(connection: Connection, outgoing: Outgoing): void {
-    const message = encodeMessage(undefined, this.#publication(outgoing));
+    const message = encodeMessage(undefined, publicationOf(outgoing, this.deps));
     connection.outbox.sendEncoded(message, message.length);
   }
 
@@ -272,6 +281,7 @@ export class RealtimeNode implements ConnectionHost<Connection> {
     this.sessions.end(connection);
     this.#helloDeadlines.delete(connection);
     this.#departures.ended(connection);
+    this.#delays.ended(connection);
     this.rooms.leaveAll(connection);
     this.#presence.end(connection, code);
     this.hub.delete(connection);
@@ -285,16 +295,5 @@ export class RealtimeNode implements ConnectionHost<Connection> {
       return { kind: 'request', replies: await this.#questions.answer(question) };
     }
     return { kind: 'sessions', sessions: this.sessions.ofUser(question.userId) };
-  }
-
-  #publication({ event, payload, except, latest }: Outgoing): Publication {
-    return {
-      id: this.deps.random.id(),
-      event,
-      timestamp: this.deps.clock.now(),
-      ...(payload === undefined ? {} : { payload }),
-      ...(except === undefined || except.length === 0 ? {} : { except }),
-      ...(latest === undefined ? {} : { latest }),
-    };
   }
 }

@@ -1,5 +1,6 @@
 import type { Position } from '../protocol/index.js';
 import { CatchUp, type CatchUpDependencies } from './catch-up.js';
+import type { Delays } from './delays.js';
 import { HistoryReads } from './history-reads.js';
 import { LocalRoom, type Member } from './local-room.js';
 import type { Broker, DeliveredPublication, HistoryPage } from './ports/index.js';
@@ -19,6 +20,8 @@ export interface RoomEntry {
 /** What rooms need. */
 export interface RoomsDependencies extends Omit<CatchUpDependencies, 'reads'> {
   readonly broker: Pick<Broker, 'history' | 'subscribe' | 'unsubscribe'>;
+  /** Tells whoever comes into a room that its messages are late. Absent: they never are. */
+  readonly delays?: Pick<Delays, 'moved'>;
 }
 
 /**
@@ -81,6 +84,7 @@ export class Rooms {
     connection.rooms.delete(name);
     room.exit(connection);
     this.#releaseIfUnused(room);
+    this.deps.delays?.moved(connection);
     return true;
   }
 
@@ -111,6 +115,7 @@ export class Rooms {
     const replay = new CatchUp(this.#replaying, room, connection, from);
     room.replays.set(connection, replay);
     if (!replay.goLive()) void replay.run(entry.page);
+    this.deps.delays?.moved(connection);
     return true;
   }
 

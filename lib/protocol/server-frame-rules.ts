@@ -17,6 +17,7 @@ export const serverFrameRules: ReadonlyMap<string, string> = new Map([
   ['position', 's.room s.epoch n.offset'],
   ['gap', 's.room s.epoch n.offset s.reason'],
   ['skipped', 's.room n.count'],
+  ['delayed', 'b.delayed S?rooms'],
   ['request', 'i.id s.event *?payload'],
   ['cancel', 'i.id'],
   ['response', 'i.id *?payload'],

@@ -90,6 +90,18 @@ export interface SkippedFrame {
   readonly count: number;
 }
 
+/**
+ * Whether messages are late, because the server cannot reach the store that connects it to the others.
+ * Stands in the place of the frame before it.
+ */
+export interface DelayedFrame {
+  readonly type: 'delayed';
+  /** `false`: what the client has is current again. */
+  readonly delayed: boolean;
+  /** The rooms of this connection that it is about. Absent: everything that comes from elsewhere. */
+  readonly rooms?: readonly string[];
+}
+
 /** Asks the client. Answered by `response` or `error` with the same id. */
 export interface ServerRequestFrame<P = unknown> {
   readonly type: 'request';
@@ -258,6 +270,7 @@ export type ServerFrame<P = unknown> =
   | PositionFrame
   | GapFrame
   | SkippedFrame
+  | DelayedFrame
   | ServerRequestFrame<P>
   | ServerCancelFrame
   | ResponseFrame<P>

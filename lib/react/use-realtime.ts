@@ -10,6 +10,8 @@ export interface Realtime<C extends Contract = UntypedContract> {
   readonly state: ClientState;
   /** Whether requests go out now, rather than wait. */
   readonly isConnected: boolean;
+  /** Whether messages are late because the servers cannot reach each other; see the client's event `delayed`. */
+  readonly isDelayed: boolean;
   /** The client's `request`. The same function as long as the client is the same. */
   readonly send: RealtimeClient<C>['request'];
   /**
@@ -26,8 +28,10 @@ export interface Realtime<C extends Contract = UntypedContract> {
  */
 export function useRealtime(): Realtime {
   const client = useClient();
-  const subscribe = useCallback((onChange: () => void) => client.on('state', onChange), [client]);
-  const state = useSyncExternalStore(subscribe, () => client.state, idle);
+  const onState = useCallback((onChange: () => void) => client.on('state', onChange), [client]);
+  const onDelay = useCallback((onChange: () => void) => client.on('delayed', onChange), [client]);
+  const state = useSyncExternalStore(onState, () => client.state, idle);
+  const isDelayed = useSyncExternalStore(onDelay, () => client.isDelayed, never);
   const actions = useKeyed<Pick<Realtime, 'send' | 'disconnect'>>(
     () => ({
       send: (event, ...args) => client.request(event, ...args),
@@ -37,7 +41,8 @@ export function useRealtime(): Realtime {
     }),
     client,
   );
-  return { client, state, isConnected: state === 'connected', ...actions };
+  return { client, state, isConnected: state === 'connected', isDelayed, ...actions };
 }
 
 const idle = (): ClientState => 'idle';
+const never = (): boolean => false;

@@ -1,4 +1,4 @@
-import type { Observer } from '../core/index.js';
+import type { Clock, Observer } from '../core/index.js';
 import type { Position } from '../protocol/index.js';
 import type { StreamKeys } from './redis-keys.js';
 import type { CheckedFeed } from './top-check.js';
@@ -6,10 +6,17 @@ import type { CheckedFeed } from './top-check.js';
 /** Rooms that are asked about at once. */
 const CHUNK = 256;
 
+/** A feed that is looked at. */
+export interface DoubtfulFeed extends CheckedFeed {
+  /** When the last look that found everything began: milliseconds since 1970. 0: never, or one has failed. */
+  lookedAt: number;
+}
+
 /** What it takes to look at rooms. */
 export interface MissedFeedsSetup {
   /** The position of a room in the store; in another epoch if the store may have lost something. */
   top(keys: StreamKeys): Promise<Position>;
+  readonly clock: Pick<Clock, 'now'>;
   readonly observer: Pick<Observer, 'failed'>;
 }
 
@@ -20,19 +27,22 @@ export interface MissedFeedsSetup {
  * with everything else meanwhile.
  */
 export class MissedFeeds {
-  readonly #waiting = new Set<CheckedFeed>();
-  #isRunning = false;
+  readonly #waiting = new Set<DoubtfulFeed>();
+  #running: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(private readonly setup: MissedFeedsSetup) {}
 
   /** Has a feed looked at; it is open. */
-  add(entry: CheckedFeed): void {
+  add(entry: DoubtfulFeed): void {
     if (this.#isClosed) return;
     this.#waiting.add(entry);
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    void this.#run();
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when every feed that was added has been looked at. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
   }
 
   /** Looks at nothing any more. */
@@ -45,13 +55,16 @@ export class MissedFeeds {
     while (this.#waiting.size > 0) {
       // Most are confirmed together: those of a command within one turn.
       await new Promise((resolve) => setImmediate(resolve));
-      await Promise.all(this.#take().map((entry) => this.#look(entry)));
+      const failures = await Promise.all(this.#take().map((entry) => this.#look(entry)));
+      const failure = failures.find(({ error }) => error !== undefined);
+      // One of them says it: a store that refuses does so for every room, and again when it is asked again.
+      if (failure !== undefined) this.#failed(failure.error);
     }
-    this.#isRunning = false;
+    this.#running = undefined;
   }
 
-  #take(): CheckedFeed[] {
-    const taken: CheckedFeed[] = [];
+  #take(): DoubtfulFeed[] {
+    const taken: DoubtfulFeed[] = [];
     for (const entry of this.#waiting) {
       if (taken.length === CHUNK) break;
       taken.push(entry);
@@ -60,14 +73,25 @@ export class MissedFeeds {
     return taken;
   }
 
-  /** Never rejects: what fails is found by the next check of tops. */
-  async #look({ keys, feed }: CheckedFeed): Promise<void> {
+  /** Never rejects: what fails is looked at again, or found by the next check of tops. */
+  async #look(entry: DoubtfulFeed): Promise<{ readonly error?: unknown }> {
+    const { keys, feed } = entry;
+    // From here on: who is added meanwhile need not be.
+    entry.lookedAt = this.setup.clock.now();
     try {
       const { epoch, offset } = await this.setup.top(keys);
-      const isThere = feed.position?.epoch === epoch && feed.position.offset === offset;
-      if (!isThere && !this.#isClosed) await feed.heal();
+      // One that is reading may be there and not have told what it has lost.
+      const isThere =
+        !feed.isHealing && feed.position?.epoch === epoch && feed.position.offset === offset;
+      if (!isThere && !this.#isClosed && !(await feed.heal())) entry.lookedAt = 0;
+      return {};
     } catch (error) {
-      this.setup.observer.failed('reading what a room’s channel has not brought', error);
+      entry.lookedAt = 0;
+      return { error };
     }
+  }
+
+  #failed(error: unknown): void {
+    this.setup.observer.failed('reading what a room’s channel has not brought', error);
   }
 }

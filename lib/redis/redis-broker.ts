@@ -14,7 +14,8 @@ import type {
   Random,
 } from '../core/index.js';
 import type { Position } from '../protocol/index.js';
-import { MissedFeeds } from './missed-feeds.js';
+import { DelayWatch } from './delay-watch.js';
+import { MissedFeeds, type DoubtfulFeed } from './missed-feeds.js';
 import { NodeControl } from './node-control.js';
 import { unavailable } from './redis-errors.js';
 import type { RedisKeys, StreamKeys } from './redis-keys.js';
@@ -22,7 +23,7 @@ import type { RedisLink } from './redis-link.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RoomFeed } from './room-feed.js';
 import { RoomStore } from './room-store.js';
-import { TopCheck, type CheckedFeed } from './top-check.js';
+import { TopCheck } from './top-check.js';
 
 /** How the broker on Redis behaves. Everything has a default. */
 export interface RedisBrokerOptions {
@@ -64,7 +65,7 @@ export interface RedisBrokerSetup {
 }
 
 /** A room that this node listens to. */
-interface Subscription extends CheckedFeed {
+interface Subscription extends DoubtfulFeed {
   /** Whether anybody here wants its messages; else it only lingers. */
   isWanted: boolean;
   readonly ready: Promise<Position>;
@@ -87,6 +88,7 @@ export class RedisBroker implements Broker {
   readonly #publisher: RedisPublisher;
   readonly #check: TopCheck;
   readonly #missed: MissedFeeds;
+  readonly #delays: DelayWatch;
   readonly #control: NodeControl;
   readonly #lingerMs: number;
   #listener: BrokerListener | undefined;
@@ -99,7 +101,14 @@ export class RedisBroker implements Broker {
     this.#lingerMs = options.lingerMs ?? 5_000;
     const store = new RoomStore({ link, clock, random, timeoutMs, metaTtlMs });
     this.#store = store;
-    this.#missed = new MissedFeeds({ top: (room) => store.top(room), observer });
+    const missed = new MissedFeeds({ top: (room) => store.top(room), clock, observer });
+    this.#missed = missed;
+    this.#delays = new DelayWatch({
+      ...{ link, clock, missed },
+      feeds: () => this.#subscriptions,
+      channelOf: (room) => this.#keys(room).channel,
+      tell: (delay) => this.#listener?.delayed?.(delay),
+    });
     this.#publisher = new RedisPublisher({
       ...{ link, keys, clock, random, node, timeoutMs, metaTtlMs },
       operations: { windowMs, perClient },
@@ -128,6 +137,7 @@ export class RedisBroker implements Broker {
     await this.setup.link.ready();
     this.#listener = listener;
     await this.#control.start(listener);
+    this.#delays.start();
   }
 
   /** {@inheritDoc Broker.publish} */
@@ -191,6 +201,7 @@ export class RedisBroker implements Broker {
     if (this.#listener === undefined) return;
     this.#listener = undefined;
     this.#check.close();
+    this.#delays.close();
     this.#missed.close();
     this.#publisher.close();
     for (const [room, subscription] of this.#subscriptions) this.#release(room, subscription);
@@ -235,15 +246,15 @@ export class RedisBroker implements Broker {
         );
       },
     };
-    const ready = link.subscribe(keys.channel, listener).then(() => feed.open());
+    const ready = link.subscribe(keys.channel, listener).then(() => {
+      subscription.lookedAt = clock.now();
+      return feed.open();
+    });
     const cancelLinger = (): void => undefined;
     const touchedAt = clock.now();
     const subscription: Subscription = {
-      keys,
-      feed,
-      touchedAt,
-      ready,
-      cancelLinger,
+      ...{ keys, feed, touchedAt, ready, cancelLinger },
+      lookedAt: 0,
       isWanted: true,
     };
     this.#subscriptions.set(room, subscription);

@@ -9,6 +9,14 @@ export interface ChannelListener {
   missed(): void;
 }
 
+/** The way that the messages of some channels take to this node: its commands and one connection that listens. */
+export interface Line {
+  /** Whether messages come in time, as far as is known. */
+  readonly isSound: boolean;
+  /** When it was not sound the last time: milliseconds since 1970. */
+  readonly lostAt: number;
+}
+
 /** Pub/sub of one node, over as few connections as it takes. */
 export interface RedisChannels {
   /**

@@ -1,5 +1,5 @@
 import { withDeadline, type Clock, type Observer, type Random } from '../core/index.js';
-import type { ChannelListener, RedisChannels } from './redis-channels.js';
+import type { ChannelListener, Line, RedisChannels } from './redis-channels.js';
 import { RedisCommandLink } from './redis-command-link.js';
 import { isCluster } from './redis-commands.js';
 import { unavailable } from './redis-errors.js';
@@ -36,12 +36,16 @@ export interface RedisLinkSetup extends RedisLinkOptions {
  */
 export class RedisLink extends RedisCommandLink implements RedisChannels {
   readonly #channels: SingleChannels | ShardedChannels;
+  readonly #onLines = new Set<() => void>();
 
   constructor(private readonly setup: RedisLinkSetup) {
     super(setup);
     const { random, sharded = true, probeMs = 3_000 } = setup;
     const { commands } = this;
-    const base = { ...setup, probeMs };
+    const changed = (): void => {
+      for (const listener of this.#onLines) listener();
+    };
+    const base = { ...setup, probeMs, changed };
     if (isCluster(commands) && sharded) {
       const connect = connectShardSubscriber.bind(undefined, commands);
       this.#channels = new ShardedChannels({ ...base, commands, connect });
@@ -68,6 +72,24 @@ export class RedisLink extends RedisCommandLink implements RedisChannels {
   /** Publishes to a channel that a node listens to by {@link subscribe}. */
   publish(channel: string, text: string): Promise<void> {
     return this.#channels.publish(channel, text);
+  }
+
+  /** The ways that messages take to this node. */
+  get lines(): readonly Line[] {
+    return this.#channels.lines;
+  }
+
+  /** The way that a channel's messages take; `undefined` if there is none now. */
+  lineOf(channel: string): Line | undefined {
+    return this.#channels.lineOf(channel);
+  }
+
+  /** Has a callback called whenever {@link lines} or {@link lineOf} may have changed. Returns what ends that. */
+  onLines(listener: () => void): () => void {
+    this.#onLines.add(listener);
+    return () => {
+      this.#onLines.delete(listener);
+    };
   }
 
   /** Ends all connections; commands that are under way are rejected. A second call does nothing. */

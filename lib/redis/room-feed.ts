@@ -38,7 +38,7 @@ export class RoomFeed implements ChannelListener {
   #held: Held[] = [];
   #heldLength = 0;
   #arrivals = 0;
-  #healing: Promise<void> | undefined;
+  #healing: Promise<boolean> | undefined;
   /** What is read now began too early: it is read once more. */
   #again = false;
   /** Whether something was lost and no message delivered since. */
@@ -52,7 +52,7 @@ export class RoomFeed implements ChannelListener {
     return this.#position;
   }
 
-  /** Whether it waits for what is before a frame that came. */
+  /** Whether it reads what it has missed. */
   get isHealing(): boolean {
     return this.#healing !== undefined;
   }
@@ -93,8 +93,12 @@ export class RoomFeed implements ChannelListener {
     this.#held = [];
   }
 
-  /** Reads what is missing up to the room's top. Never rejects; what fails is tried again later. */
-  heal(): Promise<void> {
+  /**
+   * Reads what is missing up to the room's top. Never rejects; what fails is tried again later.
+   *
+   * @returns whether it is all there.
+   */
+  heal(): Promise<boolean> {
     this.#again = true;
     this.#healing ??= this.#heal().finally(() => {
       this.#healing = undefined;
@@ -125,7 +129,7 @@ export class RoomFeed implements ChannelListener {
     this.#again = true;
   }
 
-  async #heal(): Promise<void> {
+  async #heal(): Promise<boolean> {
     try {
       while (this.#again && !this.#isClosed) {
         this.#again = false;
@@ -133,8 +137,10 @@ export class RoomFeed implements ChannelListener {
         await this.#readOn();
         this.#release(arrivals);
       }
+      return true;
     } catch (error) {
       this.setup.observer.failed('reading what a room’s channel has not brought', error);
+      return false;
     }
   }
 

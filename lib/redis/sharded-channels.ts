@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import { keySlot } from './key-slot.js';
-import type { ChannelListener, RedisChannels } from './redis-channels.js';
+import type { ChannelListener, Line, RedisChannels } from './redis-channels.js';
 import { unavailable } from './redis-errors.js';
 import type { ChannelsSetup } from './single-channels.js';
 import { SubscriberConnection } from './subscriber-connection.js';
@@ -48,9 +48,15 @@ export class ShardedChannels implements RedisChannels {
   readonly #onTopology = (): void => {
     this.#follow();
   };
+  /** One listener for all shards: there may be many. */
+  readonly #look = (): void => {
+    for (const { watchdog } of this.#shards.values()) watchdog.look();
+  };
   #cancel: () => void = () => undefined;
 
   constructor(private readonly setup: ShardedChannelsSetup) {
+    setup.commands.on('close', this.#look);
+    setup.commands.on('ready', this.#look);
     setup.commands.on('refresh', this.#onTopology);
     setup.commands.on('ready', this.#onTopology);
     this.#wait();
@@ -77,6 +83,16 @@ export class ShardedChannels implements RedisChannels {
     this.#shardAt(place.address)?.subscriber.unsubscribe(channel);
   }
 
+  /** One for each master that has channels of ours. */
+  get lines(): readonly Line[] {
+    return Array.from(this.#shards.values(), ({ watchdog }) => watchdog);
+  }
+
+  /** The line of a channel; `undefined` if nobody has its slot, or nothing was listened to there yet. */
+  lineOf(channel: string): Line | undefined {
+    return this.#shardAt(this.#masterOf(keySlot(channel)))?.watchdog;
+  }
+
   /** Publishes. */
   async publish(channel: string, text: string): Promise<void> {
     await this.setup.commands.spublish(channel, text);
@@ -85,6 +101,8 @@ export class ShardedChannels implements RedisChannels {
   /** Ends every connection. */
   close(): void {
     this.#cancel();
+    this.setup.commands.off('close', this.#look);
+    this.setup.commands.off('ready', this.#look);
     this.setup.commands.off('refresh', this.#onTopology);
     this.setup.commands.off('ready', this.#onTopology);
     for (const place of this.#places.values())
@@ -115,6 +133,7 @@ export class ShardedChannels implements RedisChannels {
       }
     }
     for (const address of this.#shards.keys()) if (!addresses.has(address)) this.#drop(address);
+    this.setup.changed();
   }
 
   #tell(channel: string, place: Place, address: string | undefined, hasMoved: boolean): void {
@@ -165,8 +184,12 @@ export class ShardedChannels implements RedisChannels {
       // Nobody may send anything to the slot that moved, and so be told where it is.
       setup.commands.refreshSlotsCache();
     };
-    const subscriber = new SubscriberConnection({ ...setup, kind: 'sharded', connect, moved });
-    const watchdog = new Watchdog({
+    const changed = (): void => {
+      watchdog.look();
+    };
+    const connection = { ...setup, kind: 'sharded', connect, moved, changed } as const;
+    const subscriber = new SubscriberConnection(connection);
+    const watchdog: Watchdog = new Watchdog({
       ...setup,
       subscriber,
       channel: this.#probeChannel(address),

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
 import type { Clock, Observer, Random } from '../core/index.js';
-import type { ChannelListener, RedisChannels } from './redis-channels.js';
+import type { ChannelListener, Line, RedisChannels } from './redis-channels.js';
 import type { RedisCommands } from './redis-commands.js';
 import type { RedisKeys } from './redis-keys.js';
 import { SubscriberConnection } from './subscriber-connection.js';
@@ -17,6 +17,8 @@ export interface ChannelsSetup {
   readonly observer: Observer;
   /** Milliseconds between two probes, and until one is given up. */
   readonly probeMs: number;
+  /** Called whenever what a {@link Line} tells may have changed, or which one a channel has. */
+  readonly changed: () => void;
 }
 
 /** Pub/sub over one connection, to one server or to any of a cluster, which passes everything on to all. */
@@ -25,6 +27,9 @@ export class SingleChannels implements RedisChannels {
   readonly publishVerb = 'PUBLISH';
   readonly #subscriber: SubscriberConnection;
   readonly #watchdog: Watchdog;
+  readonly #look = (): void => {
+    this.#watchdog.look();
+  };
 
   /** @param connect see {@link SubscriberConnection}. */
   constructor(
@@ -32,7 +37,8 @@ export class SingleChannels implements RedisChannels {
     connect: () => Redis | undefined,
   ) {
     const { keys, probeMs, random } = setup;
-    this.#subscriber = new SubscriberConnection({ ...setup, kind: 'ordinary', connect });
+    const changed = this.#look;
+    this.#subscriber = new SubscriberConnection({ ...setup, kind: 'ordinary', connect, changed });
     this.#watchdog = new Watchdog({
       ...setup,
       subscriber: this.#subscriber,
@@ -40,6 +46,8 @@ export class SingleChannels implements RedisChannels {
       publish: (channel, text) => this.publish(channel, text),
       intervalMs: probeMs,
     });
+    setup.commands.on('close', this.#look);
+    setup.commands.on('ready', this.#look);
   }
 
   /** {@inheritDoc RedisChannels.subscribe} */
@@ -52,6 +60,16 @@ export class SingleChannels implements RedisChannels {
     this.#subscriber.unsubscribe(channel);
   }
 
+  /** The one line there is. */
+  get lines(): readonly Line[] {
+    return [this.#watchdog];
+  }
+
+  /** The line of a channel. */
+  lineOf(): Line {
+    return this.#watchdog;
+  }
+
   /** Publishes. */
   async publish(channel: string, text: string): Promise<void> {
     await this.setup.commands.publish(channel, text);
@@ -59,6 +77,8 @@ export class SingleChannels implements RedisChannels {
 
   /** Ends the connection. */
   close(): void {
+    this.setup.commands.off('close', this.#look);
+    this.setup.commands.off('ready', this.#look);
     this.#watchdog.close();
     this.#subscriber.close();
   }

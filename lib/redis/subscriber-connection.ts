@@ -29,6 +29,8 @@ export interface SubscriberSetup {
   readonly kind: ChannelKind;
   /** Called when the server says that it has channels of a shard no longer. */
   readonly moved?: () => void;
+  /** Called when the connection is lost, and when everything is listened to again. */
+  readonly changed?: () => void;
   readonly clock: Clock;
   readonly random: Pick<Random, 'fraction'>;
   readonly observer: Pick<Observer, 'failed'>;
@@ -49,6 +51,7 @@ export class SubscriberConnection {
   readonly #dirty = new Set<string>();
   #isScheduled = false;
   #client: Redis | undefined;
+  #isWhole = false;
   #attempts = 0;
   #cancelRetry: () => void = () => undefined;
   #isClosed = false;
@@ -60,6 +63,11 @@ export class SubscriberConnection {
   /** Whether the server can be told of channels now. */
   get isReady(): boolean {
     return this.#client?.status === 'ready';
+  }
+
+  /** Whether what was wanted when the connection was made has been subscribed to on it. */
+  get isWhole(): boolean {
+    return this.isReady && this.#isWhole;
   }
 
   /** Channels that somebody listens to. */
@@ -118,7 +126,7 @@ export class SubscriberConnection {
     });
     client.on('ready', () => {
       this.#attempts = 0;
-      this.#begin();
+      void this.#begin(client);
     });
     client.on('error', (error: Error) => {
       // Once for each time that it is away, not for each attempt.
@@ -133,8 +141,11 @@ export class SubscriberConnection {
   }
 
   #retry(): void {
+    const wasThere = this.#client !== undefined;
     this.#client = undefined;
+    this.#isWhole = false;
     if (this.#isClosed) return;
+    if (wasThere) this.setup.changed?.();
     this.#attempts += 1;
     const delayMs = Math.min(MAX_BACKOFF_MS, 25 * 2 ** Math.min(this.#attempts, 8));
     const jitter = 0.5 + this.setup.random.fraction() / 2;
@@ -149,21 +160,25 @@ export class SubscriberConnection {
     this.#isScheduled = true;
     setImmediate(() => {
       this.#isScheduled = false;
-      this.#flush();
+      void Promise.all(this.#flush());
     });
   }
 
-  #begin(): void {
+  async #begin(client: Redis): Promise<void> {
     this.#told.clear();
     this.#dirty.clear();
     for (const channel of this.#wanted.keys()) this.#dirty.add(channel);
-    this.#flush();
+    await Promise.all(this.#flush());
+    if (client !== this.#client || !this.isReady) return;
+    this.#isWhole = true;
+    this.setup.changed?.();
   }
 
-  #flush(): void {
+  /** Tells the server what is wanted and what is not. Gives what settles when it has answered to the first. */
+  #flush(): Promise<void>[] {
     // Otherwise all of it is done when the connection is there.
     const client = this.#client;
-    if (client?.status !== 'ready') return;
+    if (client?.status !== 'ready') return [];
     const dirty = [...this.#dirty];
     this.#dirty.clear();
     const surplus = dirty.filter((name) => !this.#wanted.has(name) && this.#told.delete(name));
@@ -171,10 +186,10 @@ export class SubscriberConnection {
     // A slot of its own for each channel of a shard: one command must not name several.
     const size = this.setup.kind === 'ordinary' ? CHUNK : 1;
     for (const chunk of chunks(surplus, size)) void this.#unsubscribe(client, chunk);
-    for (const chunk of chunks(missing, size)) {
+    return chunks(missing, size).map((chunk) => {
       for (const name of chunk) this.#told.add(name);
-      void this.#subscribe(client, chunk);
-    }
+      return this.#subscribe(client, chunk);
+    });
   }
 
   async #subscribe(client: Redis, channels: readonly string[]): Promise<void> {

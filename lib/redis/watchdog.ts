@@ -1,6 +1,7 @@
 import type { Clock, Observer, Random } from '../core/index.js';
 import type { RedisCommands } from './redis-commands.js';
 import { unavailable } from './redis-errors.js';
+import type { Line } from './redis-channels.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
 
 /** What is watched, and how. */
@@ -16,6 +17,8 @@ export interface WatchdogSetup {
   readonly observer: Pick<Observer, 'failed'>;
   /** Milliseconds between two probes, and until one is given up. */
   readonly intervalMs: number;
+  /** Called whenever what a {@link Line} tells has changed. */
+  readonly changed: () => void;
 }
 
 interface Probe {
@@ -27,18 +30,22 @@ interface Probe {
 /**
  * Notices connections that are there and do nothing: cut off without a word, or a listening one that is
  * tied to a server which the commands left. A probe is published by the one and has to come back by the
- * other; what does not answer is made anew, without waiting for traffic.
+ * other; what does not answer is made anew, without waiting for traffic. After either was lost both count
+ * as sound when a probe has made its way again.
  */
-export class Watchdog {
+export class Watchdog implements Line {
   #cancel: () => void = () => undefined;
   #number = 0;
   /** The probe that is under way. */
   #probe: Probe | undefined;
+  #isSound = false;
+  #lostAt: number;
 
   constructor(private readonly setup: WatchdogSetup) {
-    const { subscriber, channel } = setup;
+    const { clock, subscriber, channel } = setup;
+    this.#lostAt = clock.now();
     const message = (text: string): void => {
-      if (this.#probe?.text === text) this.#probe.isReceived = true;
+      if (this.#probe?.text === text) this.#received(this.#probe);
     };
     const heard = { message, missed: () => undefined };
     // Comes again with every connection; that one is refused is told there.
@@ -46,9 +53,44 @@ export class Watchdog {
     this.#wait();
   }
 
+  /** Whether a probe has made its way since either connection was lost. */
+  get isSound(): boolean {
+    return this.#isSound;
+  }
+
+  /** {@inheritDoc Line.lostAt} */
+  get lostAt(): number {
+    return this.#lostAt;
+  }
+
+  /** Has to be called when one of the connections was lost, or is there again. */
+  look(): void {
+    const { commands, subscriber } = this.setup;
+    if (commands.status !== 'ready' || !subscriber.isWhole) this.#lose();
+    else if (!this.#isSound) {
+      this.#cancel();
+      this.#send();
+      this.#wait();
+    }
+  }
+
   /** Ends it. */
   close(): void {
     this.#cancel();
+  }
+
+  #lose(): void {
+    this.#probe = undefined;
+    this.#isSound = false;
+    this.#lostAt = this.setup.clock.now();
+    this.setup.changed();
+  }
+
+  #received(probe: Probe): void {
+    probe.isReceived = true;
+    if (this.#isSound || !this.setup.subscriber.isWhole) return;
+    this.#isSound = true;
+    this.setup.changed();
   }
 
   #wait(): void {
@@ -69,9 +111,11 @@ export class Watchdog {
         'connection to Redis',
         unavailable('expected an answer to a probe, got none'),
       );
+      this.#lose();
       commands.disconnect(true);
     } else if (!probe.isReceived && subscriber.isReady) {
       observer.failed('listening to channels of Redis', unavailable('expected a probe, got none'));
+      this.#lose();
       subscriber.reconnect();
     }
   }

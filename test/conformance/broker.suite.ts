@@ -6,6 +6,7 @@ import { expect } from '@jest/globals';
 
 import type { ControlCommand } from '../../lib/core/index.js';
 import { publication } from '../support/fakes.js';
+import { delayChecks } from './broker.delay.suite.js';
 import { historyChecks } from './broker.history.suite.js';
 import { modelChecks } from './broker.model.js';
 import { operationChecks } from './broker.operations.suite.js';
@@ -266,5 +267,6 @@ export const brokerChecks: readonly Check<BrokerWorld>[] = [
   ...historyChecks,
   ...operationChecks,
   ...volatileChecks,
+  ...delayChecks,
   ...modelChecks,
 ];

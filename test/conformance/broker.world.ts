@@ -3,6 +3,7 @@ import type {
   Broker,
   BrokerListener,
   ControlCommand,
+  Delay,
   DeliveredPublication,
   HistoryPage,
   HistoryPolicy,
@@ -27,15 +28,38 @@ export interface BrokerWorld {
   forget(room: string): Promise<void>;
   /** Lets the store's time pass. */
   advance(ms: number): Promise<void>;
+  /** Cuts every node off from the store. Absent: they have none that could be away. */
+  readonly outage?: () => Promise<Outage>;
   /** Waits until everything that was published is where it has to be. */
   settle(): Promise<void>;
   dispose(): Promise<void> | void;
+}
+
+/** A store that its nodes cannot reach. */
+export interface Outage {
+  /** One who can reach it puts messages into a room. */
+  publish(room: string, ids: readonly string[]): Promise<void>;
+  /** Lets the nodes reach it again. */
+  end(): void;
 }
 
 /** What reached one node. */
 export class Ear implements BrokerListener {
   readonly heard: { room: string; message: DeliveredPublication }[] = [];
   readonly commands: ControlCommand[] = [];
+  #delay: Delay | undefined;
+  /** Called whenever the broker says what is delayed. */
+  onDelay: () => void = () => undefined;
+
+  delayed(delay: Delay | undefined): void {
+    this.#delay = delay;
+    this.onDelay();
+  }
+
+  /** Whether the broker has said that the messages of a room are late. */
+  isDelayed(room: string): boolean {
+    return this.#delay === 'all' || this.#delay?.(room) === true;
+  }
 
   message(room: string, message: DeliveredPublication): void {
     this.heard.push({ room, message });

@@ -3,7 +3,8 @@ import { afterAll, beforeAll } from '@jest/globals';
 import type { Redis } from 'ioredis';
 
 import { useRedis, type RedisServer } from '../support/redis-server.js';
-import { redisBrokerWorld } from '../support/redis-world.js';
+import { severableBrokerWorld } from '../support/redis-world.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { brokerChecks } from './broker.suite.js';
 import { runSuite } from './suite.js';
 
@@ -19,6 +20,6 @@ afterAll(() => server.stop());
 
 for (const count of [1, 3]) {
   runSuite(`RedisBroker, ${String(count)} on one server`, brokerChecks, async () =>
-    redisBrokerWorld({ url: server.url }, [client], count),
+    severableBrokerWorld(await TcpProxy.start(server), server.url, [client], count),
   );
 }

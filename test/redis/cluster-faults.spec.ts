@@ -54,6 +54,15 @@ async function bothHear(room: string, ids: readonly string[]): Promise<void> {
   for (const { ear } of nodes) expect(ear.ids(room)).toEqual(ids);
 }
 
+/** A room that another master has. */
+async function elsewhere(room: string): Promise<string> {
+  const { id } = await cluster.masterOf(keys.room(room).meta);
+  for (let n = 0; ; n += 1) {
+    const other = `${room}-${String(n)}`;
+    if ((await cluster.masterOf(keys.room(other).meta)).id !== id) return other;
+  }
+}
+
 describe('a cluster', () => {
   it('D-07 moves a slot between live masters: its channel follows', async () => {
     const room = 'moved';
@@ -85,9 +94,19 @@ describe('a cluster', () => {
     const [reader, writer] = [await startNode(), await startNode()];
     await Promise.all(nodes.map(({ broker }) => broker.subscribe(room)));
     await put(reader.broker, room, 'm1');
+    const other = await elsewhere(room);
+    await reader.broker.subscribe(other);
+    const late = new Set<string>();
+    reader.ear.onDelay = () => {
+      for (const name of [room, other]) if (reader.ear.isDelayed(name)) late.add(name);
+    };
     await cluster.kill(keys.room(room).meta);
+    await put(writer.broker, other, 'm1');
     await putSoon(writer, room, 'm2');
     await putSoon(writer, room, 'm3');
     await bothHear(room, ['m1', 'm2', 'm3']);
+    await until(() => !reader.ear.isDelayed(room));
+    expect([...late]).toEqual([room]);
+    expect(reader.ear.ids(other)).toEqual(['m1']);
   });
 });

@@ -1,19 +1,21 @@
 /** Feeds whose channels may have lost something: how many are asked about at once, and what fails. */
 import { describe, expect, it } from '@jest/globals';
 
+import type { HistoryPage } from '../../lib/core/index.js';
 import type { Position } from '../../lib/protocol/index.js';
-import { MissedFeeds } from '../../lib/redis/missed-feeds.js';
+import { MissedFeeds, type DoubtfulFeed } from '../../lib/redis/missed-feeds.js';
 import { RedisKeys } from '../../lib/redis/redis-keys.js';
 import { RoomFeed } from '../../lib/redis/room-feed.js';
-import type { CheckedFeed } from '../../lib/redis/top-check.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { RecordingObserver } from '../support/fakes.js';
 import { deferred, turns, until } from '../support/turns.js';
 
 const keys = new RedisKeys();
+const clock = new ManualClock();
 const TOP: Position = { epoch: 'e1', offset: 3 };
 
 /** A feed at the top, that notes when its history is read. */
-async function openFeed(name: string, reads: string[]): Promise<CheckedFeed> {
+async function openFeed(name: string, reads: string[]): Promise<DoubtfulFeed> {
   const feed = new RoomFeed({
     top: () => Promise.resolve(TOP),
     read: () => {
@@ -26,10 +28,10 @@ async function openFeed(name: string, reads: string[]): Promise<CheckedFeed> {
     observer: new RecordingObserver(),
   });
   await feed.open();
-  return { keys: keys.room(name), feed, touchedAt: 0 };
+  return { keys: keys.room(name), feed, touchedAt: 0, lookedAt: 0 };
 }
 
-const openFeeds = (count: number, reads: string[]): Promise<CheckedFeed[]> =>
+const openFeeds = (count: number, reads: string[]): Promise<DoubtfulFeed[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => openFeed(`room-${String(n)}`, reads)));
 
 describe('feeds that may have missed something', () => {
@@ -44,6 +46,7 @@ describe('feeds that may have missed something', () => {
         if (meta === keys.room('room-7').meta) return { ...TOP, offset: 4 };
         return meta === keys.room('room-8').meta ? { ...TOP, epoch: 'e2' } : TOP;
       },
+      clock,
       observer: new RecordingObserver(),
     });
     for (const entry of await openFeeds(600, reads)) missed.add(entry);
@@ -55,6 +58,40 @@ describe('feeds that may have missed something', () => {
     expect(reads.toSorted()).toEqual(['room-7', 'room-8']);
   });
 
+  it('are not taken for current while one still reads, and may have to tell of a loss', async () => {
+    const answer = deferred<HistoryPage>();
+    const moved: Position[] = [];
+    const feed = new RoomFeed({
+      top: () => Promise.resolve(TOP),
+      read: (from) =>
+        from > 0
+          ? Promise.resolve({ top: { epoch: 'e2', offset: 0 }, oldest: 1, messages: [] })
+          : answer.promise,
+      forget: () => Promise.resolve(),
+      deliver: () => undefined,
+      moved: (position) => moved.push(position),
+      observer: new RecordingObserver(),
+    });
+    await feed.open();
+    void feed.heal();
+    await until(() => feed.position?.epoch === 'e2');
+    const entry = { keys: keys.room('r'), feed, touchedAt: 0, lookedAt: 0 };
+    const top = { epoch: 'e2', offset: 0 };
+    const missed = new MissedFeeds({
+      top: () => Promise.resolve(top),
+      clock,
+      observer: new RecordingObserver(),
+    });
+    missed.add(entry);
+    let isIdle = false;
+    const idle = missed.idle().then(() => (isIdle = true));
+    await turns(5);
+    expect([isIdle, moved]).toEqual([false, []]);
+    answer.resolve({ top, oldest: 1, messages: [] });
+    await idle;
+    expect(moved).toEqual([top]);
+  });
+
   it('are told of where the store does not answer, and the others are asked all the same', async () => {
     const reads: string[] = [];
     const observer = new RecordingObserver();
@@ -63,6 +100,7 @@ describe('feeds that may have missed something', () => {
         meta === keys.room('room-0').meta
           ? Promise.reject(new Error('away'))
           : Promise.resolve({ ...TOP, offset: 4 }),
+      clock,
       observer,
     });
     for (const entry of await openFeeds(2, reads)) missed.add(entry);
@@ -79,7 +117,7 @@ describe('feeds that may have missed something', () => {
       asked += 1;
       return answer.promise;
     };
-    const missed = new MissedFeeds({ top, observer: new RecordingObserver() });
+    const missed = new MissedFeeds({ top, clock, observer: new RecordingObserver() });
     const [first, second] = await openFeeds(2, reads);
     missed.add(first!);
     await until(() => asked === 1);

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Redis } from 'ioredis';
 
+import type { BrokerListener } from '../../lib/core/index.js';
 import {
   RedisBroker,
   RedisKeys,
@@ -13,8 +14,10 @@ import {
 import { keySlot } from '../../lib/redis/key-slot.js';
 import { isCluster } from '../../lib/redis/redis-commands.js';
 import { SystemClock, SystemRandom } from '../../lib/transport/index.js';
-import type { BrokerWorld } from '../conformance/broker.world.js';
-import { RecordingObserver } from './fakes.js';
+import { put, type BrokerWorld, type Outage } from '../conformance/broker.world.js';
+import { publication, RecordingObserver } from './fakes.js';
+import { freePort } from './redis-server.js';
+import type { TcpProxy } from './tcp-proxy.js';
 import { deferred, turns } from './turns.js';
 
 /** A broker with connections of its own. */
@@ -133,8 +136,8 @@ export function redisBrokerWorld(
   source: RedisSource,
   clients: readonly Redis[],
   count: number,
+  keys = freshKeys(),
 ): BrokerWorld {
-  const keys = freshKeys();
   const operations = { windowMs: 120_000, perClient: 50 };
   const nodes = Array.from({ length: count }, () => makeNode(source, keys, { operations }));
   const [first] = nodes;
@@ -147,10 +150,64 @@ export function redisBrokerWorld(
     advance: (ms) => age(clients, keys, ms),
     settle: () => settleNodes(nodes, keys, clients),
     dispose: async () => {
-      for (const { broker, link } of nodes) {
-        await broker.close();
-        link.close();
-      }
+      for (const node of nodes) await closeNode(node);
     },
   };
+}
+
+/**
+ * The same of nodes that reach the server through a proxy, by which they can be cut off.
+ *
+ * @param url of the server itself.
+ */
+export function severableBrokerWorld(
+  proxy: TcpProxy,
+  url: string,
+  clients: readonly Redis[],
+  count: number,
+): BrokerWorld {
+  const near = new URL(url);
+  near.host = `${proxy.host}:${String(proxy.port)}`;
+  const keys = freshKeys();
+  const world = redisBrokerWorld({ url: near.href }, clients, count, keys);
+  const others: RedisNode[] = [];
+  return {
+    ...world,
+    outage: async (): Promise<Outage> => {
+      const { target } = proxy;
+      const node = makeNode({ url }, keys);
+      others.push(node);
+      await node.broker.start(SILENT);
+      proxy.target = { host: proxy.host, port: await freePort() };
+      proxy.cut();
+      return {
+        publish: async (room, ids) => {
+          await Promise.all(ids.map((id) => put(node.broker, room, publication(id), LONG)));
+        },
+        end: () => {
+          proxy.target = target;
+        },
+      };
+    },
+    dispose: async () => {
+      await world.dispose();
+      await Promise.all(others.map(closeNode));
+      await proxy.stop();
+    },
+  };
+}
+
+/** More than the checks publish during an outage. */
+const LONG = { size: 1_000, ttlMs: 60_000, bytes: 1_000_000 };
+
+/** Of a node that only publishes. */
+const SILENT: BrokerListener = {
+  message: () => undefined,
+  command: () => undefined,
+  answer: () => Promise.resolve({ kind: 'sessions', sessions: [] }),
+};
+
+async function closeNode({ broker, link }: RedisNode): Promise<void> {
+  await broker.close();
+  link.close();
 }

@@ -52,12 +52,20 @@ export interface HistoryPage {
   readonly messages: readonly StoredPublication[];
 }
 
+/**
+ * What may come late: everything that comes from elsewhere (`'all'`), or the messages of the rooms of which
+ * the function says so. It tells how it is at the moment at which it is called.
+ */
+export type Delay = 'all' | ((room: string) => boolean);
+
 /** Where a broker puts what arrives for this node. No method throws. */
 export interface BrokerListener {
   /** A message of a room this node is subscribed to. */
   message(room: string, publication: DeliveredPublication): void;
   /** The stream of a room this node is subscribed to was torn, and no message tells so (B15). */
   moved?(room: string, position: Position): void;
+  /** From now on this may come late; `undefined`: nothing, any more (B16). */
+  delayed?(delay: Delay | undefined): void;
   /** A command for this node. */
   command(command: ControlCommand): void;
   /** A question to this node. Never rejects. */
@@ -92,6 +100,10 @@ export interface BrokerListener {
  * B15 where messages of a subscribed room may be lost for good, be it that the store has forgotten them
  *    or began another epoch, the next message has a position that does not follow on the last one's; and
  *    as long as no message comes, `moved` tells the position after which the stream goes on.
+ * B16 while messages of subscribed rooms may be on their way for long, because the store cannot be reached,
+ *    `delayed` has said so, as soon as that is known. It says that a room is so no longer, or that nothing is,
+ *    only after all that the room's stream was missing until then has reached the listener: as messages, or
+ *    by B15. A broker that has no store to lose never calls it.
  */
 export interface Broker {
   /** Has to be called once, before anything else. */

@@ -121,3 +121,11 @@ export class KeepsEpochName extends WrappedBroker {
       : { ...receipt, position: { ...position, epoch: 'always' } };
   }
 }
+
+/** B16. */
+export class CriesWolf extends WrappedBroker {
+  override async start(listener: BrokerListener): Promise<void> {
+    await super.start(listener);
+    listener.delayed?.('all');
+  }
+}

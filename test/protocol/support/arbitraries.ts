@@ -119,6 +119,7 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<Serv
   frame('position', { room: text, ...position }),
   frame('gap', { room: text, ...position, reason }),
   frame('skipped', { room: text, count: fc.nat() }),
+  frame('delayed', { delayed: fc.boolean() }, { rooms: fc.array(text) }),
   frame('request', { id, event: text }, { payload }),
   frame('cancel', { id }),
   frame('response', { id }, { payload }),

@@ -238,6 +238,8 @@ export class ClientReplay {
         connectionId: frame['connectionId'],
       };
       check(match({ state, user, connectionId }, expected, new Map()), 'the client');
+    } else if (type === 'delayed') {
+      check(match(this.#world.client.isDelayed, frame['delayed'], new Map()), 'isDelayed');
     } else if (type === 'message' && room === undefined) {
       this.#expectLast(this.#direct, frame);
     } else if (room !== undefined) {

@@ -75,6 +75,7 @@ export const goldenServerFrames: readonly ServerFrame[] = [
   { type: 'position', room: 'chat/general', epoch: 'e1', offset: 6 },
   { type: 'gap', room: 'chat/general', epoch: 'e2', offset: 0, reason: 'epoch-changed' },
   { type: 'skipped', room: 'board/one', count: 3 },
+  { type: 'delayed', delayed: true, rooms: ['chat/general'] },
   { type: 'request', id: 's1', event: 'confirm', payload: { order: 7 } },
   { type: 'cancel', id: 's2' },
   { type: 'response', id: '4', payload: null },

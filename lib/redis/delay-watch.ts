@@ -1,0 +1,120 @@
+import type { Clock, Delay } from '../core/index.js';
+import type { DoubtfulFeed, MissedFeeds } from './missed-feeds.js';
+import type { RedisLink } from './redis-link.js';
+
+/** Until rooms are looked at again whose look has failed, in milliseconds. */
+const RETRY_MS = 1_000;
+
+/** What it takes to know which rooms are delayed. */
+export interface DelayWatchSetup {
+  readonly link: Pick<RedisLink, 'lines' | 'lineOf' | 'onLines'>;
+  readonly clock: Clock;
+  readonly missed: Pick<MissedFeeds, 'add' | 'idle'>;
+  /** The rooms that this node listens to now. */
+  readonly feeds: () => ReadonlyMap<string, DoubtfulFeed>;
+  /** The channel of a room. */
+  readonly channelOf: (room: string) => string;
+  /** Told what is delayed from now on; `undefined`: nothing. */
+  readonly tell: (delay: Delay | undefined) => void;
+}
+
+/**
+ * Knows which rooms' messages may be late: those whose line is not sound, and afterwards those that were
+ * not looked at since. So nothing counts as current before what the outage has cost was read, or told.
+ */
+export class DelayWatch {
+  /** Whether anything was delayed and is not known to be current again. */
+  #isOpen = false;
+  #isChecking = false;
+  /** A line has changed during the check. */
+  #again = false;
+  #isClosed = false;
+  #told: Delay | undefined;
+  #stop: () => void = () => undefined;
+  #cancelRetry: () => void = () => undefined;
+
+  constructor(private readonly setup: DelayWatchSetup) {}
+
+  /** Begins. */
+  start(): void {
+    this.#stop = this.setup.link.onLines(() => {
+      this.#look();
+    });
+    this.#look();
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.#isClosed = true;
+    this.#stop();
+    this.#cancelRetry();
+  }
+
+  #look(): void {
+    const { lines } = this.setup.link;
+    const areSound = lines.every(({ isSound }) => isSound);
+    if (areSound && !this.#isOpen) return;
+    this.#isOpen = true;
+    if (!areSound) this.#tell();
+    if (lines.some(({ isSound }) => isSound)) void this.#check();
+  }
+
+  /** Has every room looked at that may have missed something, and tells what that has come to. */
+  async #check(): Promise<void> {
+    const { missed, feeds, clock } = this.setup;
+    this.#again = true;
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    this.#cancelRetry();
+    while (this.#again) {
+      this.#again = false;
+      for (const [room, entry] of feeds()) if (this.#isDue(room, entry)) missed.add(entry);
+      await missed.idle();
+    }
+    this.#isChecking = false;
+    if (this.#isClosed) return;
+    this.#tell();
+    if (![...feeds()].some(([room, entry]) => this.#isDue(room, entry))) return;
+    this.#cancelRetry = clock.after(RETRY_MS, () => {
+      this.#look();
+    });
+  }
+
+  #tell(): void {
+    const delay = this.#delay();
+    this.#isOpen = delay !== undefined;
+    // Each attempt to connect that fails is another loss, and no news; nor is a line that is there again
+    // as long as no room is current by that.
+    const isNoNews = typeof delay === 'function' && this.#told === 'all' && this.#areAllLate();
+    if (isNoNews || (delay === this.#told && typeof delay !== 'function')) return;
+    this.#told = delay;
+    this.setup.tell(delay);
+  }
+
+  #delay(): Delay | undefined {
+    const { link, feeds } = this.setup;
+    const { lines } = link;
+    if (!lines.some(({ isSound }) => isSound)) return 'all';
+    const isCurrent =
+      lines.every(({ isSound }) => isSound) &&
+      Array.from(feeds().keys()).every((room) => !this.#isLate(room));
+    return isCurrent ? undefined : (room) => this.#isLate(room);
+  }
+
+  #areAllLate(): boolean {
+    return Array.from(this.setup.feeds().keys()).every((room) => this.#isLate(room));
+  }
+
+  #isLate(room: string): boolean {
+    const { link, channelOf, feeds } = this.setup;
+    const line = link.lineOf(channelOf(room));
+    const entry = feeds().get(room);
+    return line?.isSound !== true || (entry !== undefined && this.#isDue(room, entry));
+  }
+
+  /** Whether it can be looked at and was not, since its line was lost. One that is being opened reads its top itself. */
+  #isDue(room: string, { feed, lookedAt }: DoubtfulFeed): boolean {
+    const line = this.setup.link.lineOf(this.setup.channelOf(room));
+    return line?.isSound === true && feed.position !== undefined && lookedAt <= line.lostAt;
+  }
+}

@@ -43,7 +43,7 @@ function delay(value: Delay | undefined): void {
 
 /** A peer in these rooms, with everything read that says so. */
 async function join(...rooms: string[]): Promise<Peer> {
-  const peer = await world.connect(`user-${String(world.random.id())}`);
+  const peer = await world.connect(`user-${world.random.id()}`);
   peer.say(...rooms.map((room, n) => ({ type: 'subscribe', id: `s${String(n)}`, room })));
   await turn();
   await turn();

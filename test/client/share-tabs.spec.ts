@@ -97,6 +97,34 @@ describe('pages that share a connection', () => {
     expect(heard).toEqual([4, 5, 6]);
   });
 
+  it('all hear that messages are late, also who comes later, until that is over', async () => {
+    const { first, second, socket } = await openTwo();
+    socket.receive({ type: 'delayed', delayed: true });
+    await until(() => first.client.isDelayed && second.client.isDelayed);
+    const third = open();
+    await until(() => third.client.isDelayed);
+    socket.receive({ type: 'delayed', delayed: false });
+    await until(() => !pages.some(({ client }) => client.isDelayed));
+    const fourth = open();
+    const log: unknown[] = [];
+    fourth.client.on('delayed', (isDelayed) => log.push(isDelayed));
+    await isConnected(fourth);
+    // Behind whatever it was greeted with.
+    const answer = fourth.client.request('a');
+    await until(() => socket.frames('request').length === 1);
+    socket.receive({ type: 'response', id: socket.last('request').id });
+    await answer;
+    expect(log).toEqual([]);
+    const count = browser.sockets.length;
+    socket.receive({ type: 'delayed', delayed: true });
+    await until(() => fourth.client.isDelayed);
+    socket.drop();
+    await until(() => !pages.some(({ client }) => client.isDelayed));
+    await accept(count + 1);
+    await Promise.all(pages.map(isConnected));
+    expect(pages.map(({ client }) => client.isDelayed)).toEqual([false, false, false, false]);
+  });
+
   it('leave a room when the last of them does', async () => {
     const { first, second, socket } = await openTwo();
     for (const { client } of [first, second]) void outcome(client.room(NAME).subscribe());

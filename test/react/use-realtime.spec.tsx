@@ -23,6 +23,16 @@ describe('useRealtime', () => {
     expect(stage.text).toBe('waiting false');
   });
 
+  it('shows that messages are late, until they are so no longer', async () => {
+    const world = await connectedWorld();
+    await stage.play(world, <Show use={() => String(useRealtime().isDelayed)} />);
+    expect(stage.text).toBe('false');
+    await stage.do(() => world.socket.receive({ type: 'delayed', delayed: true }));
+    expect(stage.text).toBe('true');
+    await stage.do(() => world.socket.receive({ type: 'delayed', delayed: false }));
+    expect(stage.text).toBe('false');
+  });
+
   it('uses one socket in strict mode', async () => {
     const world = new World();
     await stage.play(world, <Show use={useState} />);
@@ -89,7 +99,8 @@ describe('useRealtime', () => {
       return useRealtime().state;
     };
     await stage.play(world, <Show use={use} />);
-    expect(listeners()).toBe(1);
+    // The state, and whether messages are late.
+    expect(listeners()).toBe(2);
     await stage.play(world, null);
     expect(listeners()).toBe(0);
     const before = renders;

@@ -48,6 +48,9 @@ client.on('state', (change) => {
     () => undefined,
   );
 });
+client.on('delayed', (isDelayed) => {
+  addEvent(isDelayed ? 'The node cannot reach Redis: messages are late' : 'Nothing is late');
+});
 client.on('error', (error) => {
   console.warn(error.code, error.message);
 });

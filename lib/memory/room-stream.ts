@@ -10,7 +10,12 @@ export function sizeOf({ payload }: StoredPublication): number {
 }
 
 interface Held {
-  readonly message: StoredPublication;
+  /**
+   * Absent: it was dropped. V8 makes objects that tend to live long where only full collections look; such
+   * a one would keep its message until then, though nobody has it any more, and a busy room's history
+   * would cost a full collection a second.
+   */
+  message: StoredPublication | undefined;
   readonly bytes: number;
   /** When it was appended. */
   readonly at: number;
@@ -70,6 +75,7 @@ export class RoomStream {
 
   /** Drops everything but the position. */
   drop(): void {
+    for (const held of this.#held) if (held !== undefined) held.message = undefined;
     this.#held.length = 0;
     this.#head = 0;
     this.#bytes = 0;
@@ -86,7 +92,7 @@ export class RoomStream {
     let total = 0;
     for (let offset = first; messages.length < limit; offset += step) {
       const held = offset < oldest ? undefined : this.#held[this.#head + offset - oldest];
-      if (held === undefined) break;
+      if (held?.message === undefined) break;
       total += held.bytes;
       if (total > bytes && messages.length > 0) break;
       messages.push(held.message);
@@ -104,6 +110,7 @@ export class RoomStream {
     this.#bytes -= oldest.bytes;
     // Let go of at once: what the list is cut by later may be a room's largest messages.
     this.#held[this.#head] = undefined;
+    oldest.message = undefined;
     this.#head += 1;
     if (this.#head * 2 < this.#held.length || this.#head < 32) return;
     this.#held.splice(0, this.#head);

@@ -6,6 +6,8 @@ import { CloseCode } from '../protocol/index.js';
 export interface LinkKeeper {
   /** It is being closed because its peer asked for too much. */
   offended(socket: LinkedWebSocket): void;
+  /** It was closed, and its peer has to answer. */
+  closing(socket: LinkedWebSocket): void;
   /** It has ended. */
   ended(socket: LinkedWebSocket): void;
 }
@@ -31,6 +33,7 @@ export class LinkedWebSocket extends WebSocket {
   override close(code?: number, reason?: string): void {
     if (code === CloseCode.TooManyRequests) this.keeper?.offended(this);
     super.close(code, reason);
+    this.keeper?.closing(this);
   }
 
   override emit(event: string | symbol, first?: unknown, second?: unknown): boolean {

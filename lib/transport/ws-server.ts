@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 
 import { WebSocketServer, type Server } from 'ws';
 
+import { CloseDeadlines } from './close-deadlines.js';
 import { cutCloseReason } from './close-reason.js';
 import { ConnectionLimits, type AdmissionLimits } from './connection-limits.js';
 import type { Clock, Handshake, Transport, TransportListener } from '../core/index.js';
@@ -10,7 +11,7 @@ import { CloseCode, negotiate, SUBPROTOCOLS } from '../protocol/index.js';
 import { handshakeOf, type Grant } from './handshake.js';
 import { Heartbeat, type HeartbeatOptions } from './heartbeat.js';
 import { refuseUpgrade, type HttpRefusal } from './http-refusal.js';
-import { wsOptions, type TransportLimits } from './limits.js';
+import { CLOSE_TIMEOUT_MS, wsOptions, type TransportLimits } from './limits.js';
 import { TurnWriter } from './turn-writer.js';
 import { LinkedWebSocket, type LinkKeeper } from './linked-web-socket.js';
 import { ReadTurns } from './read-turns.js';
@@ -51,6 +52,12 @@ const CLOSE_BY_STATUS: ReadonlyMap<number, CloseCode> = new Map([
   [403, CloseCode.Forbidden],
 ]);
 
+/**
+ * What a link is cut with whose peer does not answer our close. One for all: without one Node would make
+ * an error, with its stack, for each of the writes that wait.
+ */
+const UNANSWERED = new Error('the peer has not answered the close in time');
+
 const ignoreError = (): void => undefined;
 
 /** Turns upgrade requests into connections. Knows nothing of paths: see {@link UpgradeRouter}. */
@@ -66,11 +73,15 @@ export class WsServer {
       const ip = this.#addressOf(webSocket);
       if (ip !== undefined) this.#limits.penalise(ip);
     },
+    closing: (webSocket) => {
+      if (this.#links.has(webSocket)) this.#closing.add(webSocket);
+    },
     ended: (webSocket) => {
       this.#ended(webSocket);
     },
   };
   readonly #limits: ConnectionLimits;
+  readonly #closing: CloseDeadlines<LinkedWebSocket>;
   /** Addresses of the peers whose TCP connection was let in and has not ended. */
   readonly #addresses = new WeakMap<Duplex, string>();
   /** One function for all: a closure a connection would be memory a connection. */
@@ -84,6 +95,9 @@ export class WsServer {
   ) {
     this.#heartbeat = new Heartbeat(options.clock, options.heartbeat, options.limits.outboxAgeMs);
     this.#limits = new ConnectionLimits(options.clock, options.limits);
+    this.#closing = new CloseDeadlines(options.clock, CLOSE_TIMEOUT_MS, (webSocket) => {
+      this.#links.get(webSocket)?.destroy(UNANSWERED);
+    });
     const leave = (socket: Duplex): void => {
       this.#leave(socket);
     };
@@ -168,6 +182,7 @@ export class WsServer {
     const socket = this.#links.get(webSocket);
     if (socket !== undefined) this.#leave(socket);
     this.#links.delete(webSocket);
+    this.#closing.forget(webSocket);
     if (this.#links.size > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }

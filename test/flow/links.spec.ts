@@ -171,3 +171,28 @@ describe('a link that brings a byte at a time', () => {
     await server.dispose();
   });
 });
+
+describe('links whose peers do not answer a close', () => {
+  it('are told at once, and cut together with what waits for them when their time is over', async () => {
+    const clock = new ManualClock();
+    const server = await WireServer.start({ clock });
+    const peers = await Promise.all(
+      Array.from({ length: 10 }, () => server.connect({ answersClose: false })),
+    );
+    await until(() => server.links.length === peers.length);
+    for (const { socket } of peers) socket.pause();
+    for (const { transport } of server.links) {
+      // More than any system takes for a peer that does not read.
+      for (let n = 0; n < 20; n += 1) transport.send('x'.repeat(1_000_000));
+      transport.close(4100, 'reads too slowly');
+    }
+    const ends = () => server.links.flatMap(({ log }) => log.ends);
+    clock.advance(4_999);
+    await turns(3);
+    expect([ends(), server.ws.size]).toEqual([[], peers.length]);
+    clock.advance(100);
+    await until(() => server.ws.size === 0);
+    expect(ends()).toEqual(peers.map(() => ({ code: 1006, reason: '' })));
+    await server.dispose();
+  });
+});

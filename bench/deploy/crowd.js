@@ -20,7 +20,7 @@ const CERTAIN = new Set(['unavailable', 'send-buffer-full']);
 
 const folder = process.env.BENCH_PACKAGE;
 const door = createRequire(join(folder, 'package.json')).resolve('nestjs-realtime/client');
-const { RealtimeClient } = await import(pathToFileURL(door).href);
+const { history, RealtimeClient } = await import(pathToFileURL(door).href);
 
 const records = [];
 const clients = [];
@@ -129,14 +129,14 @@ const commands = {
   async rest() {
     life.isTalking = false;
     await Promise.all(talks);
-    const rooms = new Map(clients.map(({ room, name }) => [room, name]));
-    for (const room of rooms.keys()) {
-      const { position } = await room.history({ direction: 'backwards', limit: 1 });
-      const mine = clients.filter((client) => client.room.name === room.name);
+    const rooms = new Map(clients.map(({ room, sdk }) => [room.name, sdk]));
+    for (const [room, sdk] of rooms) {
+      const { position } = await history(sdk, room, { direction: 'backwards', limit: 1 });
+      const mine = clients.filter((client) => client.room.name === room);
       while (!mine.every(({ name }) => tops.get(name) === position.offset)) {
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
-      await noteFinal(room);
+      await noteFinal(sdk, room);
     }
   },
 
@@ -152,9 +152,9 @@ const commands = {
 };
 
 /** What the store holds of a room in the end. */
-async function noteFinal(room) {
+async function noteFinal(sdk, room) {
   const messages = [];
-  for (let page = await room.history(); ;) {
+  for (let page = await history(sdk, room); ;) {
     for (const { position, payload } of page.messages) {
       messages.push({ offset: position.offset, id: payload.id });
     }
@@ -162,10 +162,10 @@ async function noteFinal(room) {
     if (page.complete || after === undefined) {
       const { epoch, offset } = page.position;
       const oldest = messages[0]?.offset ?? offset + 1;
-      note({ type: 'final', p: 'oracle', room: room.name, epoch, oldest, messages });
+      note({ type: 'final', p: 'oracle', room, epoch, oldest, messages });
       return;
     }
-    page = await room.history({ after });
+    page = await history(sdk, room, { after });
   }
 }
 

@@ -77,7 +77,7 @@ export class Backoff {
     this.#goingAway = undefined;
     this.#attempts += 1;
     if (this.#attempts > this.#policy.maxAttempts) return undefined;
-    if (announced !== undefined) {
+    if (announced) {
       return Math.max(0, announced.earliest + random * announced.windowMs - now);
     }
     // The server is there and answers: fresh credentials need not wait. Once, they may be no better.

@@ -1,7 +1,9 @@
 import type {
   CompleteFrame,
+  ErrorFrame,
   HistoryFrame,
   HistoryPageFrame,
+  MessageFrame,
   NextFrame,
   PresenceFrame,
   PresenceStateFrame,
@@ -9,6 +11,7 @@ import type {
   PublishFrame,
   RequestFrame,
   ResponseFrame,
+  ServerFrame,
 } from '../protocol/index.js';
 import type { RealtimeClientError } from './errors.js';
 
@@ -21,6 +24,9 @@ export type AnswerFrame =
   | PresenceStateFrame
   | HistoryPageFrame;
 
+/** Frames under an id of this client's. */
+export type AnsweringFrame = Extract<Exclude<ServerFrame, MessageFrame>, { readonly id?: string }>;
+
 type WithoutId<F> = F extends unknown ? Omit<F, 'id'> : never;
 
 /** What a call asks; the id is given to it here. */
@@ -28,18 +34,10 @@ export type Question = WithoutId<RequestFrame | PublishFrame | PresenceFrame | H
 
 /** Who waits for the answer. */
 export interface Caller {
-  /** Takes a frame. Returns whether more are expected; an error cancels the call. */
-  readonly receive: (frame: AnswerFrame) => boolean | RealtimeClientError;
+  /** Takes a frame that is no error. Returns whether more are expected; an error cancels the call. */
+  readonly receive: (frame: Exclude<AnsweringFrame, ErrorFrame>) => boolean | RealtimeClientError;
   /** The call failed; nothing follows. */
   readonly fail: (error: RealtimeClientError) => void;
-}
-
-/** A call that was begun. */
-export interface OpenCall {
-  /** Gives it up silently. */
-  readonly stop: () => void;
-  /** Takes that many more items of its stream, which has not ended. */
-  readonly grant: (count: number) => void;
 }
 
 /** When a call was sent for the first time, by both clocks: one stands still while a machine sleeps, the other may be set back. */
@@ -52,9 +50,9 @@ export interface Sending {
 export interface Call {
   readonly id: string;
   /** Which call of the client it is. */
-  readonly number: number;
-  readonly text: string;
-  readonly bytes: number;
+  number: number;
+  text: string;
+  bytes: number;
   readonly caller: Caller;
   readonly type: Question['type'];
   /** Its handler cannot go on with it over another connection. */

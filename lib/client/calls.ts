@@ -1,10 +1,9 @@
-import { encodeClientFrame, type ErrorFrame } from '../protocol/index.js';
+import { encodeClientFrame } from '../protocol/index.js';
 import { byteLength } from './byte-length.js';
-import type { AnswerFrame, Call, Caller, EarlierCall, OpenCall, Question } from './call.js';
+import type { AnswerFrame, AnsweringFrame, Call, Caller, EarlierCall, Question } from './call.js';
 import type { CallOptions } from './call-options.js';
 import { clientError, fromErrorFrame, RealtimeClientError } from './errors.js';
 import type { Link } from './link.js';
-import { atLeast } from './option-checks.js';
 import type { Settings } from './options.js';
 
 /** Calls that may wait for their answer. */
@@ -52,8 +51,12 @@ export class Calls {
         resolve(frame as Extract<AnswerFrame, { type: T }>);
         return false;
       };
-      const { requestTimeoutMs } = this.#settings;
-      const timeoutMs = atLeast(1, 'timeoutMs', options?.timeoutMs ?? requestTimeoutMs);
+      const { timeoutMs = this.#settings.requestTimeoutMs } = options ?? {};
+      // What is no number passes no comparison.
+      if (!(timeoutMs >= 1)) {
+        reject(clientError('invalid-option', {}, 'timeoutMs'));
+        return;
+      }
       this.start(question, { receive, fail: reject }, { ...options, timeoutMs });
     });
   }
@@ -62,44 +65,52 @@ export class Calls {
    * Begins a call, without a time limit unless one is given. A question with credit asks for a stream.
    *
    * @param earlier the call was begun before, by a client that this one continues.
+   * @returns `undefined` when it has failed already.
    */
-  start(question: Question, caller: Caller, options: CallOptions, earlier?: EarlierCall): OpenCall {
-    const { id, sent } = earlier ?? { id: this.#link.nextId(), sent: undefined };
+  start(
+    question: Question,
+    caller: Caller,
+    options: CallOptions,
+    { id, sent }: Partial<EarlierCall> = {},
+  ): Call | undefined {
     const { type } = question;
-    let text: string;
-    let bytes: number;
-    try {
-      text = encodeClientFrame(Object.assign({ type, id }, question));
-      bytes = byteLength(text);
-      this.#admit(type, bytes, options.signal);
-    } catch (cause) {
-      const isOurs = cause instanceof RealtimeClientError;
-      caller.fail(isOurs ? cause : clientError('invalid-payload', { cause }));
-      return { stop: () => undefined, grant: () => undefined };
-    }
     const call: Call = {
-      id,
-      number: (this.#count += 1),
-      text,
-      bytes,
+      id: id ?? this.#link.nextId(),
+      number: 0,
+      text: '',
+      bytes: 0,
       caller,
       type,
       isStream: 'credit' in question,
       sent,
       release: () => undefined,
     };
+    try {
+      call.text = encodeClientFrame(Object.assign({ type, id: call.id }, question));
+      call.bytes = byteLength(call.text);
+    } catch (cause) {
+      caller.fail(clientError('invalid-payload', { cause }));
+      return undefined;
+    }
+    const refusal = this.#refusal(call, options);
+    if (refusal) {
+      caller.fail(refusal);
+      return undefined;
+    }
+    call.number = this.#count += 1;
     this.#limit(call, options);
-    this.#open.set(id, call);
-    this.#bytes += bytes;
+    this.#open.set(call.id, call);
+    this.#bytes += call.bytes;
     if (this.#isOpenFor(type)) this.#transmit(call);
-    return {
-      stop: () => {
-        this.#withdraw(call);
-      },
-      grant: (count) => {
-        this.#link.send({ type: 'credit', id, count });
-      },
-    };
+    return call;
+  }
+
+  /** Gives a call up silently. */
+  withdraw(call: Call): void {
+    // Everything else is one step of the server's and cannot be cancelled.
+    if (this.#settle(call) && call.sent && call.type === 'request') {
+      this.#link.send({ type: 'cancel', id: call.id });
+    }
   }
 
   /** Whether answers are due. */
@@ -113,22 +124,18 @@ export class Calls {
     for (const call of [...this.#open.values()]) this.#transmit(call);
   }
 
-  /** The connection broke: streams that were sent have ended, everything else waits on. */
-  lost(): void {
+  /** The connection broke: streams that were sent have ended, everything else waits on. With an error everything ends. */
+  lost(error?: RealtimeClientError): void {
     for (const call of [...this.#open.values()]) {
-      if (call.sent && call.isStream) this.#fail(call, connectionLost());
+      const hasEnded = error ?? (call.sent && call.isStream);
+      if (hasEnded) this.#fail(call, error ?? connectionLost());
     }
   }
 
-  /** Fails everything. */
-  close(error: RealtimeClientError): void {
-    for (const call of [...this.#open.values()]) this.#fail(call, error);
-  }
-
-  /** Takes an answer. Returns `false` for answers to calls that are not open: they came too late. */
-  receive(frame: AnswerFrame | ErrorFrame): boolean {
+  /** Takes an answer. Returns `false` for what answers no open call: something else's answer, or one that came too late. */
+  receive(frame: AnsweringFrame): boolean {
     const call = this.#open.get(frame.id ?? '');
-    if (call === undefined) return false;
+    if (!call) return false;
     if (frame.type === 'error') {
       // The server goes away and has done nothing: the next one will.
       if (frame.code === 'unavailable' && !this.#isOpenFor(call.type)) {
@@ -150,44 +157,44 @@ export class Calls {
     return type === 'request' ? this.#link.takesRequests : this.#link.isConnected;
   }
 
-  /** Throws why a call cannot even begin. */
-  #admit(type: Question['type'], bytes: number, signal: AbortSignal | undefined): void {
+  /** Why a call cannot even begin. */
+  #refusal({ type, bytes }: Call, { signal }: CallOptions): RealtimeClientError | undefined {
     const { closedBy, bufferedBytes } = this.#link;
-    if (closedBy !== undefined) throw closedBy;
-    if (signal?.aborted) throw cancelled(signal);
-    if (
-      bufferedBytes > MAX_UNSENT_BYTES ||
-      this.#bytes > MAX_KEPT_BYTES ||
-      this.#open.size >= MAX_IN_FLIGHT
-    ) {
-      throw bufferFull();
-    }
-    if (!this.#isOpenFor(type)) this.#makeRoom(bytes);
+    if (closedBy) return closedBy;
+    if (signal?.aborted) return cancelled(signal);
+    const hasRoom =
+      bufferedBytes <= MAX_UNSENT_BYTES &&
+      this.#bytes <= MAX_KEPT_BYTES &&
+      this.#open.size < MAX_IN_FLIGHT &&
+      (this.#isOpenFor(type) || this.#makeRoom(bytes));
+    return hasRoom ? undefined : bufferFull();
   }
 
-  /** Throws if a call of that size may not wait for a connection. */
-  #makeRoom(bytes: number): void {
+  /** Whether a call of that size may wait for a connection. */
+  #makeRoom(bytes: number): boolean {
     const { maxCalls, maxBytes, whenFull } = this.#settings.buffer;
     const waiting = [...this.#open.values()].filter(({ sent }) => !sent);
     let free = maxBytes - bytes;
     for (const call of waiting) free -= call.bytes;
-    while (free < 0 || waiting.length >= maxCalls) {
-      const canDrop = bytes <= maxBytes && whenFull !== 'refuse';
-      const dropped = canDrop && (whenFull === 'drop-oldest' ? waiting.shift() : waiting.pop());
-      if (!dropped) throw bufferFull();
+    // The positive form: where the bounds are no numbers nothing waits.
+    while (!(free >= 0 && waiting.length < maxCalls)) {
+      const dropped = bytes <= maxBytes && whenFull?.(waiting);
+      if (!dropped) return false;
       free += dropped.bytes;
       this.#fail(dropped, bufferFull());
     }
+    return true;
   }
 
   #limit(call: Call, { timeoutMs, signal }: CallOptions): void {
     const stopTimer =
-      timeoutMs &&
-      this.#settings.environment.after(timeoutMs, () => {
-        // What was never sent can be sent again without doing anything twice.
-        const retryable = !call.sent;
-        this.#abort(call, clientError('timeout', { retryable }));
-      });
+      timeoutMs === undefined
+        ? undefined
+        : this.#settings.environment.after(timeoutMs, () => {
+            // What was never sent can be sent again without doing anything twice.
+            const retryable = !call.sent;
+            this.#abort(call, clientError('timeout', { retryable }));
+          });
     const onAbort = () => {
       this.#abort(call, cancelled(signal));
     };
@@ -220,15 +227,8 @@ export class Calls {
   }
 
   #abort(call: Call, error: RealtimeClientError): void {
-    this.#withdraw(call);
+    this.withdraw(call);
     call.caller.fail(error);
-  }
-
-  #withdraw(call: Call): void {
-    // Everything else is one step of the server's and cannot be cancelled.
-    if (this.#settle(call) && call.sent && call.type === 'request') {
-      this.#link.send({ type: 'cancel', id: call.id });
-    }
   }
 
   #fail(call: Call, error: RealtimeClientError): void {

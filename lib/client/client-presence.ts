@@ -78,7 +78,7 @@ export class ClientPresence implements RoomPresence {
     const registration: Registration = { listener, told: new Map(), state: undefined };
     this.#listeners.add(registration);
     this.#room.want();
-    if ((this.#question ?? this.#watch) === undefined) this.#ask();
+    if (!(this.#question ?? this.#watch)) this.#ask();
     // Not at once: the caller has not got the function that removes it.
     queueMicrotask(() => {
       this.#tell(registration);
@@ -162,17 +162,14 @@ export class ClientPresence implements RoomPresence {
     return id;
   }
 
-  #change({ total, joined, updated, left }: PresenceChangeFrame): void {
+  #change({ total, joined = [], updated = [], left = [] }: PresenceChangeFrame): void {
     // While a question is open its answer will contain the change.
-    if (this.#watch === undefined || this.#question !== undefined) return;
-    let members: Map<string, PresenceMember> | undefined;
-    if (this.#state?.members) {
-      members = new Map(this.#state.members);
-      left?.forEach((userId) => members?.delete(userId));
-      for (const list of [joined, updated])
-        list?.forEach((member) => members?.set(member.userId, member));
-    }
-    const isComplete = members ? members.size === total : !(joined ?? updated ?? left);
+    if (!this.#watch || this.#question) return;
+    const members = this.#state?.members && new Map(this.#state.members);
+    const present = [...joined, ...updated];
+    for (const userId of left) members?.delete(userId);
+    for (const member of present) members?.set(member.userId, member);
+    const isComplete = members ? members.size === total : present.length + left.length === 0;
     if (isComplete) this.#enter({ total, members });
     else this.#ask();
   }
@@ -184,15 +181,17 @@ export class ClientPresence implements RoomPresence {
 
   #tell(registration: Registration): void {
     const state = this.#state;
-    if (state === undefined || !this.#listeners.has(registration)) return;
+    if (!state || !this.#listeners.has(registration)) return;
     const before = registration.state;
-    const change = difference(registration.told, state.members ?? registration.told);
-    registration.told = state.members ?? registration.told;
+    const { told } = registration;
+    const members = state.members ?? told;
+    const change = difference(told, members);
+    registration.told = members;
     registration.state = state;
     const isNews =
       before?.total !== state.total ||
       !before.members !== !state.members ||
-      change.joined.length + change.updated.length + change.left.length > 0;
+      Object.values(change).some(({ length }) => length > 0);
     if (!isNews) return;
     const { reportError } = this.#host.settings.environment;
     callSafely(reportError, registration.listener, state, change);
@@ -206,8 +205,8 @@ function stateOf({ total, members }: PresenceStateFrame): PresenceState {
 function difference(before: Members, after: Members): PresenceChange {
   const isNew = ({ userId }: PresenceMember) => !before.has(userId);
   const isOther = (member: PresenceMember) => {
-    const known = before.get(member.userId);
-    return known && known !== member && JSON.stringify(known) !== JSON.stringify(member);
+    const known = before.get(member.userId) ?? member;
+    return known !== member && JSON.stringify(known) !== JSON.stringify(member);
   };
   const members = [...after.values()];
   return {

@@ -1,17 +1,9 @@
 import type { MessageFrame } from '../protocol/index.js';
 import type { CallOptions } from './call-options.js';
-import type { Question } from './call.js';
 import { Emitter } from './emitter.js';
-import { messageInfo, type MessageArguments } from './message-info.js';
+import { messageInfo, positionOf, type MessageArguments } from './message-info.js';
 import type { RoomHost } from './room-host.js';
-import type {
-  HistoryPage,
-  HistoryQuery,
-  PastMessage,
-  PublishReceipt,
-  Room,
-  RoomLifecycle,
-} from './room.js';
+import type { PublishReceipt, Room, RoomLifecycle } from './room.js';
 import { Subscription } from './subscription.js';
 
 const LIFECYCLE: readonly string[] = [
@@ -49,28 +41,8 @@ export class ClientRoom extends Subscription implements Room {
 
   async publish(event: string, payload?: unknown, options?: CallOptions): Promise<PublishReceipt> {
     const question = { type: 'publish', room: this.name, event, payload } as const;
-    const { epoch, offset, durability } = await this.host.calls.ask(question, 'published', options);
-    if (epoch === undefined || offset === undefined) return { durability };
-    return { epoch, offset, durability };
-  }
-
-  async history(query: HistoryQuery = {}): Promise<HistoryPage> {
-    const { before, after, limit } = query;
-    const direction = before ? 'backwards' : after ? 'forwards' : query.direction;
-    const { epoch, offset } = before ?? after ?? {};
-    const question = { type: 'history', room: this.name, direction, limit, epoch, offset };
-    const page = await this.host.calls.ask(question as Question, 'history', query);
-    const { complete, reason } = page;
-    const place = { room: this.name, epoch: page.epoch };
-    return {
-      messages: page.messages.map((message): PastMessage => ({
-        ...messageInfo({ ...message, ...place }),
-        payload: message.payload,
-      })),
-      position: { epoch: page.epoch, offset: page.offset },
-      complete,
-      reason,
-    };
+    const receipt = await this.host.calls.ask(question, 'published', options);
+    return { ...positionOf(receipt), durability: receipt.durability };
   }
 
   deliver(frame: MessageFrame): void {

@@ -10,7 +10,7 @@ import type { Loss } from './client-state.js';
 import type { WebSocketLike } from './environment.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 import type { Settings } from './options.js';
-import { readToken, tokenError } from './token.js';
+import { tokenError } from './token.js';
 
 /** What a connection tells its owner, until it is released. */
 export interface ConnectionOwner {
@@ -49,14 +49,21 @@ export class Connection {
     });
   }
 
-  /** Gets the token and goes on, unless the connection was released meanwhile. */
+  /** Gets the token, at once if it is fixed, and goes on, unless the connection was released meanwhile. */
   withToken(proceed: (token: string | undefined) => void): void {
-    readToken(
-      this.#settings.token,
-      (token) => {
-        if (!this.#isReleased) proceed(token);
+    const { token } = this.#settings;
+    if (typeof token !== 'function') {
+      proceed(token);
+      return;
+    }
+    // Called inside the promise, so that a function that throws is one that rejects.
+    void new Promise<string | undefined>((resolve) => {
+      resolve(token());
+    }).then(
+      (fresh) => {
+        if (!this.#isReleased) proceed(fresh);
       },
-      (cause) => {
+      (cause: unknown) => {
         if (!this.#isReleased) this.#owner.refused(this, tokenError(cause));
       },
     );
@@ -71,7 +78,7 @@ export class Connection {
   release(code?: number, reason?: string): void {
     this.#isReleased = true;
     const socket = this.#socket;
-    if (socket === undefined) return;
+    if (!socket) return;
     // `onerror` stays: `ws` throws an error that nobody listens for, such as that of an aborted handshake.
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(code, reason);
@@ -80,7 +87,7 @@ export class Connection {
   #open(token: string | undefined): void {
     const { url, environment } = this.#settings;
     try {
-      if (environment.WebSocket === undefined) throw new TypeError('No WebSocket here.');
+      if (!environment.WebSocket) throw new TypeError('No WebSocket here.');
       this.#socket = new environment.WebSocket(url, [SUBPROTOCOL]);
     } catch (cause) {
       // A malformed URL or a forbidden one (ws: from https:) stays so: trying again is no use.

@@ -2,26 +2,28 @@
  * What a client is made of, and who gets which frame. The facade, and the features that are imported
  * apart, find it under {@link CORE}.
  */
-import type {
-  ConnectedFrame,
-  HelloRoom,
-  ProtocolError,
-  ServerCancelFrame,
-  ServerFrame,
-  ServerRequestFrame,
+import {
+  isRoomName,
+  MAX_HELLO_ROOMS,
+  type ConnectedFrame,
+  type HelloRoom,
+  type ProtocolError,
+  type ServerCancelFrame,
+  type ServerFrame,
+  type ServerRequestFrame,
 } from '../protocol/index.js';
 import { Calls } from './calls.js';
 import type { ClientLifecycle } from './client-api.js';
 import type { StateChange } from './client-state.js';
+import { ClientRoom } from './client-room.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Emitter } from './emitter.js';
-import { fromErrorFrame, type RealtimeClientError } from './errors.js';
+import { clientError, fromErrorFrame, RealtimeClientError } from './errors.js';
 import type { LinkObserver } from './link-observer.js';
 import { Link } from './link.js';
 import { messageInfo, type MessageArguments } from './message-info.js';
 import type { Settings } from './options.js';
 import type { RoomHost } from './room-host.js';
-import { Rooms } from './rooms.js';
 
 /** Where a client keeps its {@link Core}. A symbol: no name that an application could use. */
 export const CORE: unique symbol = Symbol();
@@ -38,14 +40,22 @@ export class Core implements LinkObserver, RoomHost {
   readonly settings: Settings;
   readonly link: Link;
   readonly calls: Calls;
-  readonly rooms: Rooms;
   readonly lifecycle: Emitter<ClientLifecycle>;
   /** Messages that belong to no room. */
   readonly direct: Emitter<Record<string, MessageArguments>>;
-  requestTaker: RequestTaker | undefined;
+  /** Nothing is answered with silence, not even what this client cannot know. */
+  requestTaker: RequestTaker = {
+    receive: ({ type, id }) => {
+      const code = 'unknown-event';
+      if (type === 'request') this.link.send({ type: 'error', id, code, message: code });
+    },
+    lost: () => undefined,
+  };
   /** Who we are on this connection. */
   session: ConnectedFrame | undefined;
   isDelayed = false;
+  /** Those that the application has asked for, for the life of the client. By name: `constructor` is one like any other. */
+  readonly #rooms = new Map<string, ClientRoom>();
   #ready: Deferred<void> | undefined;
 
   constructor(settings: Settings) {
@@ -55,14 +65,13 @@ export class Core implements LinkObserver, RoomHost {
     this.direct = new Emitter(reportError);
     this.link = new Link(settings, this);
     this.calls = new Calls(this.link, settings);
-    this.rooms = new Rooms(this);
   }
 
   /** Resolves when connected. */
   connect(): Promise<void> {
     const ready = this.#ready ?? deferred();
     const { closedBy, state } = this.link;
-    if (closedBy !== undefined) ready.reject(closedBy);
+    if (closedBy) ready.reject(closedBy);
     else if (state === 'connected') ready.resolve();
     else this.#ready = ready;
     this.link.start();
@@ -74,8 +83,25 @@ export class Core implements LinkObserver, RoomHost {
     if (!this.lifecycle.emit('error', error)) this.settings.environment.reportError(error);
   }
 
-  hello(): readonly HelloRoom[] {
-    return this.rooms.hello();
+  /** @throws RealtimeClientError with code `invalid-room`. */
+  room(name: string): ClientRoom {
+    let room = this.#rooms.get(name);
+    if (!room) {
+      if (!isRoomName(name)) throw clientError('invalid-room');
+      room = new ClientRoom(name, this);
+      this.#rooms.set(name, room);
+    }
+    return room;
+  }
+
+  /** The wanted rooms, as many as a hello may carry. The others are asked for once connected. */
+  hello(): HelloRoom[] {
+    const wanted: HelloRoom[] = [];
+    for (const room of this.#rooms.values()) {
+      const hello = wanted.length < MAX_HELLO_ROOMS && room.hello();
+      if (hello) wanted.push(hello);
+    }
+    return wanted;
   }
 
   isAwaiting(): boolean {
@@ -84,10 +110,8 @@ export class Core implements LinkObserver, RoomHost {
 
   connected(frame: ConnectedFrame): void {
     this.session = frame;
-    this.requestTaker?.lost();
-    this.rooms.each((room) => {
-      room.connected();
-    });
+    this.requestTaker.lost();
+    for (const room of this.#rooms.values()) room.connected();
     this.calls.connected();
     this.#ready?.resolve();
     this.#ready = undefined;
@@ -95,23 +119,12 @@ export class Core implements LinkObserver, RoomHost {
     this.#delay();
   }
 
-  lost(): void {
+  lost(error?: RealtimeClientError): void {
     this.session = undefined;
-    this.requestTaker?.lost();
-    this.calls.lost();
-    this.rooms.each((room) => {
-      room.lost();
-    });
-  }
-
-  closed(error: RealtimeClientError): void {
-    this.session = undefined;
-    this.requestTaker?.lost();
-    this.#ready?.reject(error);
-    this.calls.close(error);
-    this.rooms.each((room) => {
-      room.close(error);
-    });
+    this.requestTaker.lost();
+    if (error) this.#ready?.reject(error);
+    this.calls.lost(error);
+    for (const room of this.#rooms.values()) room.lost(error);
   }
 
   changed(change: StateChange): void {
@@ -122,56 +135,28 @@ export class Core implements LinkObserver, RoomHost {
   misread({ code, message, id }: ProtocolError): void {
     // Types of later versions are ignored.
     if (code === 'unknown-type') return;
-    const error = { type: 'error', code, message, retryable: false } as const;
     // It may have been the answer that somebody waits for.
-    if (id !== undefined) this.received({ ...error, id });
-    this.received(error);
+    if (id) this.received({ type: 'error', id, code, message, retryable: false });
+    this.raise(new RealtimeClientError(code, message));
   }
 
   received(frame: ServerFrame): void {
-    switch (frame.type) {
-      case 'request':
-      case 'cancel':
-        if (this.requestTaker) this.requestTaker.receive(frame);
-        else if (frame.type === 'request') this.#refuse(frame);
-        break;
-      case 'response':
-      case 'next':
-      case 'complete':
-      case 'published':
-      case 'history':
-        this.calls.receive(frame);
-        break;
-      case 'delayed':
-        this.#delay(frame.delayed, frame.rooms);
-        break;
-      case 'error':
-        if (frame.id === undefined) this.raise(fromErrorFrame(frame));
-        else if (!this.rooms.refuse(frame)) this.calls.receive(frame);
-        break;
-      case 'presence':
-        if (!this.calls.receive(frame)) this.rooms.receive(frame.room, frame);
-        break;
-      case 'message':
-        if (frame.room === undefined) {
-          this.direct.emit(frame.event, frame.payload, messageInfo(frame));
-        } else this.rooms.receive(frame.room, frame);
-        break;
-      default:
-        // `pong` and `authenticated` have done their work by arriving; the rest is the link's.
-        if ('room' in frame) this.rooms.receive(frame.room, frame);
-    }
+    const { type } = frame;
+    if (type === 'request' || type === 'cancel') this.requestTaker.receive(frame);
+    else if (type === 'delayed') this.#delay(frame.delayed, frame.rooms);
+    else if (type === 'message' && frame.room === undefined) {
+      this.direct.emit(frame.event, frame.payload, messageInfo(frame));
+    } else if (type === 'error' && frame.id === undefined) this.raise(fromErrorFrame(frame));
+    // Ids are this client's, but for those of messages: they name the message.
+    else if ('id' in frame && type !== 'message' && this.calls.receive(frame)) return;
+    else if (type === 'error') [...this.#rooms.values()].some((room) => room.refuse(frame));
+    // What is late answers nobody. Rooms that the application never asked for concern nobody.
+    else if ('room' in frame && type !== 'history') this.#rooms.get(frame.room)?.receive(frame);
   }
 
   #delay(isDelayed = false, rooms?: readonly string[]): void {
     if (!isDelayed && !this.isDelayed) return;
     this.isDelayed = isDelayed;
     this.lifecycle.emit('delayed', isDelayed, rooms);
-  }
-
-  /** Nothing is answered with silence, not even what this client cannot know. */
-  #refuse({ id }: ServerRequestFrame): void {
-    const code = 'unknown-event';
-    this.link.send({ type: 'error', id, code, message: code });
   }
 }

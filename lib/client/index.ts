@@ -2,6 +2,11 @@
 export { RealtimeClient } from './realtime-client.js';
 export { handle } from './handle.js';
 export { stream } from './stream.js';
+export { history } from './history.js';
+export type { HistoryPage, HistoryQuery, PastMessage } from './history.js';
+export { checkOptions } from './check-options.js';
+export { dropNewest, dropOldest } from './drop-policies.js';
+export type { DropPolicy } from './drop-policies.js';
 export { openOutbox } from './open-outbox.js';
 export type { OutboxOptions } from './open-outbox.js';
 export type { DurableRequests, Outbox, OutboxOutcome } from './outbox.js';
@@ -17,10 +22,7 @@ export type { TokenSource } from './token.js';
 export type { WebSocketConstructor, WebSocketLike } from './environment.js';
 export type { CallOptions } from './call-options.js';
 export type {
-  HistoryPage,
-  HistoryQuery,
   MessageInfo,
-  PastMessage,
   PublishReceipt,
   Room,
   RoomGap,

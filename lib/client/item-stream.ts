@@ -1,4 +1,4 @@
-import type { Caller, OpenCall } from './call.js';
+import type { Caller } from './call.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 
 /** Items that may wait to be read, or the credit if that is more. A server that keeps to the credit never sends as many. */
@@ -12,6 +12,14 @@ interface Reader<T> {
   readonly reject: (error: Error) => void;
 }
 
+/** The call behind a stream. */
+export interface StreamCall {
+  /** Gives it up silently. */
+  readonly stop: () => void;
+  /** Takes that many more items; it has not ended. */
+  readonly grant: (count: number) => void;
+}
+
 /**
  * The items of one stream, between the connection that brings them and the loop that reads them.
  * Items come in order; an error comes after the items before it, once; after the end, only the end.
@@ -23,14 +31,14 @@ export class ItemStream<T> implements AsyncIterator<T, undefined> {
   readonly #items: T[] = [];
   /** Invariant: nobody waits while there are items or the stream has ended. */
   readonly #readers: Reader<T>[] = [];
-  readonly #call: OpenCall;
+  readonly #call: StreamCall;
   readonly #credit: number;
   #readSinceGrant = 0;
   #hasEnded = false;
   #error: RealtimeClientError | undefined;
 
   /** @param begin begins the call for this stream, with the credit. */
-  constructor(credit: number, begin: (caller: Caller) => OpenCall) {
+  constructor(credit: number, begin: (caller: Caller) => StreamCall) {
     this.#credit = credit;
     this.#call = begin({
       receive: (frame) => {

@@ -13,10 +13,8 @@ export interface LinkObserver extends TransitionObserver {
   readonly misread: (error: ProtocolError) => void;
   /** Whether answers are due on this connection. */
   readonly isAwaiting: () => boolean;
-  /** The connection or the attempt ended, another one will follow. */
-  readonly lost: () => void;
-  /** Nothing will follow. Called once. */
-  readonly closed: (error: RealtimeClientError) => void;
+  /** The connection or the attempt ended. Another one will follow, unless there is an error. */
+  readonly lost: (error?: RealtimeClientError) => void;
   /** Something went wrong that no call will be told about. */
   readonly raise: (error: RealtimeClientError) => void;
 }

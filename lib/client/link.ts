@@ -76,7 +76,7 @@ export class Link implements ConnectionOwner {
 
   /** Whether frames may be sent. */
   get isConnected(): boolean {
-    return this.#current !== undefined && !this.#next?.saidHello;
+    return !!this.#current && !this.#next?.saidHello;
   }
 
   /** Whether the server would take a new request. */
@@ -147,7 +147,7 @@ export class Link implements ConnectionOwner {
   }
 
   ended(connection: Connection, loss: Loss, action: CloseAction): void {
-    const isMoving = this.#current !== undefined && this.#next !== undefined;
+    const isMoving = this.#current && this.#next;
     const isOld = isMoving && connection === this.#current;
     const isReplaced = isOld && loss.code === REPLACED;
     const canRefresh = typeof this.#settings.token === 'function';
@@ -270,12 +270,12 @@ export class Link implements ConnectionOwner {
   }
 
   #end(error: RealtimeClientError, loss: Loss): void {
-    if (this.#closedBy !== undefined) return;
+    if (this.#closedBy) return;
     this.#closedBy = error;
     this.#release();
     this.#stopWatching?.();
     this.#transitions.enter('closed', loss);
-    this.#observer.closed(error);
+    this.#observer.lost(error);
     this.#transitions.announce();
     // The application's own close is no news to it.
     if (loss.code !== NORMAL) this.#observer.raise(error);

@@ -1,7 +1,7 @@
 import type { ReconnectPolicy } from './backoff.js';
+import type { DropPolicy } from './drop-policies.js';
 import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
 import { newIdentity, type ClientIdentity } from './identity.js';
-import { atLeast, expectObject, expectOption } from './option-checks.js';
 import type { TokenSource } from './token.js';
 
 /** How the client comes back after its connection broke. */
@@ -23,14 +23,11 @@ export interface BufferOptions {
   /** Bytes of them. From 0. Default 4 MiB. */
   readonly maxBytes?: number | undefined;
   /**
-   * What becomes of a call that finds no room. Default `refuse`. Whoever loses is told: its promise is
-   * rejected with `send-buffer-full`, and it was not sent.
-   *
-   * - `refuse`: it fails.
-   * - `drop-oldest`: those that have waited longest fail, and it waits.
-   * - `drop-newest`: those that have waited shortest fail, and it waits in their place.
+   * Which calls give way to one that finds no room: `dropOldest` or `dropNewest`, both to be imported.
+   * Absent: none, it fails. Whoever loses is told: its promise is rejected with `send-buffer-full`, and it
+   * was not sent.
    */
-  readonly whenFull?: 'refuse' | 'drop-oldest' | 'drop-newest' | undefined;
+  readonly whenFull?: DropPolicy | undefined;
 }
 
 /** Options of a `RealtimeClient`. */
@@ -65,72 +62,35 @@ export interface Settings {
   readonly requestTimeoutMs: number;
   readonly connectTimeoutMs: number;
   readonly reconnect: ReconnectPolicy;
-  readonly buffer: { readonly [K in keyof BufferOptions]-?: NonNullable<BufferOptions[K]> };
+  readonly buffer: {
+    readonly maxCalls: number;
+    readonly maxBytes: number;
+    readonly whenFull: DropPolicy | undefined;
+  };
   readonly autoConnect: boolean;
   readonly identity: ClientIdentity;
   readonly environment: Environment;
 }
 
-/** The identity, if an outbox may have made it. */
-function checkIdentity(identity: Partial<ClientIdentity>): ClientIdentity {
-  const { clientKey, attempt, lastId } = identity;
-  const passes =
-    typeof clientKey === 'string' && typeof attempt === 'number' && typeof lastId === 'number';
-  return expectOption('identity', identity, "an outbox's", passes) as ClientIdentity;
-}
-
-function checkReconnect(reconnect: ReconnectOptions): ReconnectPolicy {
-  expectObject('reconnect', reconnect);
-  const minDelayMs = atLeast(1, 'reconnect.minDelayMs', reconnect.minDelayMs ?? 1_000);
-  const { maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
-  return {
-    minDelayMs,
-    maxDelayMs: atLeast(minDelayMs, 'reconnect.maxDelayMs', maxDelayMs),
-    stableAfterMs: atLeast(0, 'reconnect.stableAfterMs', reconnect.stableAfterMs ?? 5_000),
-    maxAttempts: atLeast(0, 'reconnect.maxAttempts', reconnect.maxAttempts ?? Infinity),
-  };
-}
-
-const FULL_RULES = ['refuse', 'drop-oldest', 'drop-newest'] as const;
-
-function checkBuffer(buffer: BufferOptions): Settings['buffer'] {
-  expectObject('buffer', buffer);
-  const { whenFull = 'refuse' } = buffer;
-  const fullRule = `one of ${FULL_RULES.join(', ')}`;
-  return {
-    maxCalls: atLeast(0, 'buffer.maxCalls', buffer.maxCalls ?? 100),
-    maxBytes: atLeast(0, 'buffer.maxBytes', buffer.maxBytes ?? 4_194_304),
-    whenFull: expectOption('buffer.whenFull', whenFull, fullRule, FULL_RULES.includes(whenFull)),
-  };
-}
-
-/**
- * Fills in defaults and checks kinds and ranges, so that a mistake shows when the client is made and not
- * when the connection breaks for the first time.
- *
- * @throws RealtimeClientError with code `invalid-option`.
- */
+/** Fills in defaults. What was given is taken as it is: `checkOptions` finds what makes no sense. */
 export function resolveOptions(url: string | URL, options: RealtimeClientOptions): Settings {
-  const { token, reconnect = {}, buffer = {}, autoConnect = true } = options;
   const environment = { ...runtimeEnvironment(), ...options.environment };
-  const { WebSocket = environment.WebSocket } = options;
+  const { token, reconnect = {}, buffer = {}, WebSocket = environment.WebSocket } = options;
   environment.WebSocket = WebSocket;
-  // Rendering on a server makes clients where there is none.
-  const canOpen = (WebSocket === undefined && !autoConnect) || typeof WebSocket === 'function';
-  expectOption('WebSocket', WebSocket, 'a constructor', canOpen);
-  const isUrl = typeof url === 'string' || url instanceof URL;
-  // Storage gives null for a token that is not there.
-  const isToken = ['string', 'function'].includes(typeof (token ?? ''));
-  const isSwitch = typeof autoConnect === 'boolean';
+  const { requestTimeoutMs = 10_000, connectTimeoutMs = 10_000, autoConnect = true } = options;
+  const { identity = newIdentity(environment) } = options;
+  const { minDelayMs = 1_000, maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
+  const { stableAfterMs = 5_000, maxAttempts = Infinity } = reconnect;
+  const { maxCalls = 100, maxBytes = 4_194_304, whenFull } = buffer;
   return {
-    url: String(expectOption('url', url, 'a string or a URL', isUrl)),
-    token: expectOption('token', token, 'a string or a function', isToken),
-    requestTimeoutMs: atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 10_000),
-    connectTimeoutMs: atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
-    reconnect: checkReconnect(reconnect),
-    buffer: checkBuffer(buffer),
-    autoConnect: expectOption('autoConnect', autoConnect, 'true or false', isSwitch),
-    identity: checkIdentity(options.identity ?? newIdentity(environment)),
+    url: String(url),
+    token,
+    requestTimeoutMs,
+    connectTimeoutMs,
+    reconnect: { minDelayMs, maxDelayMs, stableAfterMs, maxAttempts },
+    buffer: { maxCalls, maxBytes, whenFull },
+    autoConnect,
+    identity,
     environment,
   };
 }

@@ -6,7 +6,7 @@
  * Entries are in `#waiting` until they are handed to the client's calls, which see to broken
  * connections. That an entry may have been sent is written before it is.
  */
-import type { AnswerFrame } from './call.js';
+import type { Caller } from './call.js';
 import type { Contract, RequestName, RequestPayload, RequestResponse } from './contract.js';
 import { CORE, type Core } from './core.js';
 import { deferred, type Deferred } from './deferred.js';
@@ -179,7 +179,7 @@ export class Outbox {
     this.#inFlight += 1;
     const question = { type: 'request', event, payload: valueOf(payload) } as const;
     const caller = {
-      receive: (frame: AnswerFrame) => {
+      receive: (frame: Parameters<Caller['receive']>[0]) => {
         if (frame.type !== 'response') return clientError('unexpected-stream');
         this.#settle(core, { entry, answer }, { response: frame.payload });
         return false;

@@ -32,8 +32,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
 
   /**
    * @param url where the server's realtime endpoint is: `wss://…`.
-   * @throws RealtimeClientError with code `invalid-option`: an option is of the wrong kind or out of its
-   * range. The message names it and its rule.
+   * @param options taken as they are; `checkOptions` finds those of the wrong kind or out of their range.
    */
   constructor(url: string | URL, options: RealtimeClientOptions = {}) {
     const settings = resolveOptions(url, options);
@@ -130,6 +129,6 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
   room<N extends RoomName<C>>(
     name: N,
   ): Room<RoomEvents<C, N>, RoomPublishes<C, N>, RoomSnapshot<C, N>> {
-    return this[CORE].rooms.get(name) as unknown as ReturnType<typeof this.room<N>>;
+    return this[CORE].room(name) as unknown as ReturnType<typeof this.room<N>>;
   }
 }

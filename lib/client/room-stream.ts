@@ -1,9 +1,9 @@
 /**
- * A room's stream: puts messages in order and sees to what is missing.
+ * Where in a room's stream the client is: drops duplicates and sees to what is missing.
  *
- * When a message fails to come, the client asks again from where it is, and holds what came early;
- * messages of the subscription before count until the answer. If asking brings nothing, the message
- * is lost.
+ * When a message fails to come, the client asks again from where it is: what came early comes once
+ * more, after it. Messages of the subscription before count until the answer. If asking brings
+ * nothing, the message is lost.
  *
  * With handlers for `reset` a loss is made up for by the room's state. While that is awaited
  * (`#needsState`) nothing is delivered, and no position is given: one that can be continued from
@@ -20,7 +20,7 @@ import type {
 } from '../protocol/index.js';
 import type { Emitter } from './emitter.js';
 import { clientError, type RealtimeClientError } from './errors.js';
-import { isPlaced, Place, type PlacedFrame } from './place.js';
+import { positionOf } from './message-info.js';
 import type { RoomGap, RoomLifecycle, RoomState } from './room.js';
 
 /** What a stream needs of its subscription. */
@@ -38,8 +38,11 @@ export interface StreamHost {
 
 /** See the head of this file. */
 export class RoomStream {
+  /** The last position seen; absent before the first. A new object with every step, for the stream alone to set. */
+  position: Position | undefined;
   readonly #host: StreamHost;
-  readonly #place = new Place();
+  /** Where we were when we forgot it. */
+  #floor: Position | undefined;
   /** Where we were when we last asked for what failed to come. */
   #askedFrom: Position | undefined;
   /** Some handler for `reset` has no state, or what it has and what will come do not follow each other. */
@@ -51,10 +54,6 @@ export class RoomStream {
 
   constructor(host: StreamHost) {
     this.#host = host;
-  }
-
-  get position(): Position | undefined {
-    return this.#place.position;
   }
 
   /** Whether the state is awaited, and the last question will not bring it for certain. */
@@ -84,7 +83,8 @@ export class RoomStream {
 
   /** Forgets everything: what comes next follows nothing. */
   forget(): void {
-    this.#place.forget();
+    this.#floor = this.position ?? this.#floor;
+    this.position = undefined;
     this.#needsState = true;
     this.#isStateless = false;
   }
@@ -99,11 +99,11 @@ export class RoomStream {
     const { recovered, replayed = 0, reason, snapshot } = frame;
     const before = this.position;
     const hasMoved = this.#host.state === 'subscribed' && before !== this.#askedFrom;
-    const gap = this.#place.holeBefore(frame, hasMoved);
+    const gap = this.#holeBefore(frame, hasMoved);
     const isReset = this.#takesState && 'snapshot' in frame;
-    if (isReset) this.#place.jump(frame);
-    else if (before === undefined) this.#place.enter(frame);
-    else if (gap !== undefined && !this.#takesState) this.#place.jump(gap.position);
+    if (isReset) this.#jump(frame);
+    else if (!before) this.#enter(frame);
+    else if (gap && !this.#takesState) this.#jump(gap.position);
     const position = this.position ?? frame;
     return () => {
       if (isReset) {
@@ -116,14 +116,11 @@ export class RoomStream {
         if (this.#awaitsState) {
           this.doWithoutState(clientError('unsupported'));
         }
-        if (gap !== undefined) this.#miss(gap);
-        else if (before !== undefined && recovered !== false) {
+        if (gap) this.#miss(gap);
+        else if (before && recovered !== false) {
           this.#host.lifecycle.emit('recovered', { position, replayed });
         }
       }
-      this.#drain();
-      const isComplete = this.position?.offset === frame.offset;
-      if (recovered !== true || isComplete) this.#mend();
     };
   }
 
@@ -139,9 +136,11 @@ export class RoomStream {
       if (this.#host.isAsking) return;
       if (frame.epoch === own?.epoch && frame.offset <= own.offset) return;
       this.#miss({ reason: frame.reason, position: frame });
-      this.#drain();
-    } else if (isPlaced(frame)) this.#follow(frame);
-    else this.#host.deliver(frame);
+    } else {
+      const position = positionOf(frame);
+      const isNext = !position || this.#follow(position);
+      if (isNext && frame.type === 'message') this.#host.deliver(frame);
+    }
   }
 
   /** Whether a loss is made up for by the room's state. */
@@ -158,37 +157,59 @@ export class RoomStream {
     return this.#host.state === 'subscribed' && !this.#awaitsState;
   }
 
-  #follow(frame: PlacedFrame): void {
-    const { epoch, offset } = frame;
-    if (epoch !== this.position?.epoch) {
-      this.#mend({ reason: 'epoch-changed', position: { epoch, offset: Math.max(0, offset - 1) } });
-    }
-    this.#place.hold(frame);
-    this.#drain();
-    // Only what came early itself says that something is missing: the rest may be on its way.
-    if (offset > (this.position?.offset ?? offset)) this.#mend();
+  /**
+   * Begins a stream that follows nothing. A server that lags behind the one before may begin with
+   * what was seen there: that counts as seen.
+   */
+  #enter(start: Position): void {
+    const floor = this.#floor;
+    const isSeen = floor?.epoch === start.epoch && floor.offset > start.offset;
+    this.#jump(isSeen ? floor : start);
   }
 
-  /** Delivers what is next, as long as it is there and wanted. */
-  #drain(): void {
-    while (this.#isReceiving) {
-      const frame = this.#place.next();
-      if (frame === undefined) return;
-      if (frame.type === 'message') this.#host.deliver(frame);
-    }
+  /** Moves to a position, whatever lies between. */
+  #jump({ epoch, offset }: Position): Position {
+    return (this.position = { epoch, offset });
   }
 
-  /** Sees to what is missing before messages that are held, or before one of another epoch. */
-  #mend(gap = this.#place.holeBeforeHeld): void {
-    if (gap === undefined || this.#host.isAsking || !this.#isReceiving) return;
-    if (this.#askedFrom !== this.position) {
-      this.#askedFrom = this.position;
-      this.#host.ask();
-      return;
+  /**
+   * The hole that a subscription's answer leaves, if continuity with what was seen before is not
+   * proven.
+   *
+   * @param hasMoved whether messages came since the question that this answers.
+   */
+  #holeBefore(frame: SubscribedFrame, hasMoved: boolean): RoomGap | undefined {
+    const own = this.position;
+    if (!own) return undefined;
+    const { epoch, offset, recovered, reason = 'position-unknown' } = frame;
+    // A server that gives no verdict has proven continuity only if nothing happened since. A stream
+    // that is shorter than what we have seen has lost its tail, whatever the verdict says, unless
+    // what we have seen is younger than the answer.
+    const isProven =
+      offset > own.offset ? recovered : hasMoved || (offset === own.offset && recovered !== false);
+    return epoch === own.epoch && isProven ? undefined : { reason, position: { epoch, offset } };
+  }
+
+  /** Takes the step to a position, or sees to what is missing before it. Returns whether the step was taken. */
+  #follow(position: Position): boolean {
+    const { epoch, offset } = position;
+    const own = this.position;
+    const isOther = epoch !== own?.epoch;
+    if (!isOther && offset <= own.offset) return false;
+    if (isOther || offset > own.offset + 1) {
+      if (this.#host.isAsking) return false;
+      if (this.#askedFrom !== own) {
+        this.#askedFrom = own;
+        this.#host.ask();
+        return false;
+      }
+      const reason = isOther ? 'epoch-changed' : 'position-unknown';
+      this.#miss({ reason, position: { epoch, offset: Math.max(0, offset - 1) } }, true);
+      // The state is awaited, or handlers have left.
+      if (!this.#isReceiving) return false;
     }
-    this.#miss(gap, true);
-    this.#drain();
-    this.#mend();
+    this.position = position;
+    return true;
   }
 
   /** Messages are lost: the room's state makes up for them, or the application is told. */
@@ -199,7 +220,7 @@ export class RoomStream {
       if (isPatient) this.#host.askLater();
       else this.#host.ask();
     } else {
-      this.#host.lifecycle.emit('gap', { reason, position: this.#place.jump(position) });
+      this.#host.lifecycle.emit('gap', { reason, position: this.#jump(position) });
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { Durability, HistoryDirection, Position, RecoveryReason } from '../protocol/index.js';
+import type { Durability, Position, RecoveryReason } from '../protocol/index.js';
 import type { CallOptions } from './call-options.js';
 import type { PayloadArguments } from './contract.js';
 import type { RealtimeClientError } from './errors.js';
@@ -100,35 +100,6 @@ export interface PublishReceipt extends Partial<Position> {
   readonly durability: Durability;
 }
 
-/** Which messages of a room's past are wanted. At most one of `before` and `after`. */
-export interface HistoryQuery extends CallOptions {
-  /** Those before this position, the newest first. */
-  readonly before?: Position | undefined;
-  /** Those after this position, the oldest first. */
-  readonly after?: Position | undefined;
-  /** Without a position: from the oldest held on (`forwards`, the default) or from the newest (`backwards`). */
-  readonly direction?: HistoryDirection | undefined;
-  /** Most messages of the page. 1 to 100. Default 100. */
-  readonly limit?: number | undefined;
-}
-
-/** A message of a room's past: the circumstances of {@link MessageInfo} and the payload. */
-export type PastMessage<Events = Record<string, unknown>> = {
-  [K in keyof Events & string]: MessageInfo & { readonly event: K; readonly payload: Events[K] };
-}[keyof Events & string];
-
-/** A part of a room's past. */
-export interface HistoryPage<Events = Record<string, unknown>> {
-  /** In the direction that was asked for. The last one's `position` leads to the next page. */
-  readonly messages: readonly PastMessage<Events>[];
-  /** The room's present position. */
-  readonly position: Position;
-  /** Whether nothing more is held in this direction. */
-  readonly complete: boolean;
-  /** Why messages right behind the position that was asked for are missing; absent when none are. */
-  readonly reason: RecoveryReason | undefined;
-}
-
 /**
  * A room as the client sees it. There is one object for a name, for the life of the client.
  *
@@ -195,12 +166,4 @@ export interface Room<
     event: K,
     ...args: PayloadArguments<Publishes[K], CallOptions>
   ): Promise<PublishReceipt>;
-
-  /**
-   * Reads a page of the messages that the room still holds, where its policy allows it. Needs no
-   * subscription, and changes none.
-   *
-   * @throws RealtimeClientError (rejects) as `client.request`.
-   */
-  history(query?: HistoryQuery): Promise<HistoryPage<Events>>;
 }

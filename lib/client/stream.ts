@@ -1,3 +1,4 @@
+import type { Caller } from './call.js';
 import type {
   Contract,
   PayloadArguments,
@@ -7,7 +8,7 @@ import type {
 } from './contract.js';
 import type { StreamOptions } from './client-api.js';
 import { CORE } from './core.js';
-import { DEFAULT_CREDIT, ItemStream } from './item-stream.js';
+import { DEFAULT_CREDIT, ItemStream, type StreamCall } from './item-stream.js';
 import { atLeast } from './option-checks.js';
 import type { RealtimeClient } from './realtime-client.js';
 
@@ -28,10 +29,20 @@ export function stream<C extends Contract, E extends StreamName<C>>(
 ): AsyncIterable<StreamItem<C, E>> {
   const [payload, { signal, ...options } = {}] = args as [unknown?, StreamOptions?];
   const credit = atLeast(1, 'credit', options.credit ?? DEFAULT_CREDIT);
+  const { calls, link } = client[CORE];
+  const question = { type: 'request', event, payload, credit } as const;
+  const begin = (caller: Caller): StreamCall => {
+    const call = calls.start(question, caller, { signal });
+    return {
+      stop: () => {
+        if (call) calls.withdraw(call);
+      },
+      grant: (count) => {
+        if (call) link.send({ type: 'credit', id: call.id, count });
+      },
+    };
+  };
   return {
-    [Symbol.asyncIterator]: () =>
-      new ItemStream<StreamItem<C, E>>(credit, (caller) =>
-        client[CORE].calls.start({ type: 'request', event, payload, credit }, caller, { signal }),
-      ),
+    [Symbol.asyncIterator]: () => new ItemStream<StreamItem<C, E>>(credit, begin),
   };
 }

@@ -18,7 +18,7 @@ import {
 import { ClientPresence, type PresenceRoom } from './client-presence.js';
 import { deferred, type Deferred } from './deferred.js';
 import { Emitter } from './emitter.js';
-import { clientError, fromErrorFrame, type RealtimeClientError } from './errors.js';
+import { clientError, fromErrorFrame, RealtimeClientError } from './errors.js';
 import { Retry } from './retry.js';
 import type { RoomFrame, RoomHost } from './room-host.js';
 import { RoomStream, type StreamHost } from './room-stream.js';
@@ -70,7 +70,7 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
 
   /** Whether the server has not answered yet. */
   get isAsking(): boolean {
-    return this.#question !== undefined;
+    return !!this.#question;
   }
 
   /** Asks again after a while. */
@@ -81,29 +81,27 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
   /** Wants to be in the room, and, for a new handler of `reset`, to have its state. */
   want(needsState = false): void {
     const { closedBy, isConnected } = this.host.link;
-    if (closedBy !== undefined) return;
+    if (closedBy) return;
     if (needsState) this.#stream.needState();
     const wasWanted = this.#isWanted;
     this.#isWanted = true;
     if (wasWanted || this.#state === 'subscribed') {
       if (needsState) this.#askForState();
     } else {
-      if (isConnected) this.ask('subscribe');
+      if (isConnected) this.ask();
       this.#enter('subscribing');
     }
   }
 
   subscribe(): Promise<void> {
     const { closedBy } = this.host.link;
-    const ready = this.#ready ?? deferred();
-    if (closedBy !== undefined) {
-      ready.reject(closedBy);
-      return ready.promise;
+    const ready = (this.#ready ??= deferred());
+    if (closedBy) this.#settle()?.reject(closedBy);
+    else {
+      this.#isHeld = true;
+      this.want();
+      if (this.#state === 'subscribed') this.#settle()?.resolve();
     }
-    this.#isHeld = true;
-    this.#ready = ready;
-    this.want();
-    if (this.#state === 'subscribed') this.#settle()?.resolve();
     return ready.promise;
   }
 
@@ -116,7 +114,7 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
 
   unsubscribe(): void {
     if (this.#state === 'unsubscribed') return;
-    const isKnownToServer = this.#state === 'subscribed' || this.#question !== undefined;
+    const isKnownToServer = this.#state === 'subscribed' || this.isAsking;
     if (isKnownToServer && this.host.link.isConnected) this.ask('unsubscribe');
     this.#forget(clientError('cancelled'));
   }
@@ -140,19 +138,13 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
     }
   }
 
-  /** The connection is gone, and the server's knowledge of us with it. */
-  lost(): void {
+  /** The connection is gone, and the server's knowledge of us with it. With an error: for good. */
+  lost(error?: RealtimeClientError): void {
     this.#question = undefined;
     this.#retry.stop();
     this.presence.lost();
-    if (this.#isWanted) this.#enter('subscribing');
-    else this.#forget();
-  }
-
-  /** The client closed for good. */
-  close(error: RealtimeClientError): void {
-    this.#question = undefined;
-    this.#forget(error);
+    if (this.#isWanted && !error) this.#enter('subscribing');
+    else this.#forget(error);
   }
 
   receive(frame: RoomFrame): void {
@@ -160,7 +152,7 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
     if (type === 'presence' || type === 'presence-change') this.presence.receive(frame);
     else if (type === 'subscribed' || type === 'unsubscribed') {
       // Without id: about the rooms of the hello, or the server's own doing. With: the answer to a question.
-      if (frame.id === undefined ? isId(this.#question) : frame.id !== this.#question) return;
+      if ((frame.id ?? HELLO) !== (this.#question ?? HELLO)) return;
       if (type === 'subscribed') this.#admit(frame);
       else this.#dismiss(frame);
     } else this.#stream.receive(frame);
@@ -192,16 +184,16 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
   }
 
   #askAgain(): void {
-    if (this.#isWanted && this.#question === undefined) this.ask('subscribe');
+    if (this.#isWanted && !this.isAsking) this.ask();
   }
 
   #askForState(): void {
     const isOpen = this.#isWanted && this.host.link.isConnected;
-    if (isOpen && this.#stream.mustAskForState) this.ask('subscribe');
+    if (isOpen && this.#stream.mustAskForState) this.ask();
   }
 
   #admit(frame: SubscribedFrame): void {
-    const isUnasked = this.#question === undefined;
+    const isUnasked = !this.isAsking;
     const wasSubscribed = this.#state === 'subscribed';
     // Said twice: the messages' own offsets keep us honest.
     if (isUnasked && wasSubscribed) return;
@@ -222,14 +214,14 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
   #dismiss({ id, reason }: UnsubscribedFrame): void {
     this.#question = undefined;
     // With id it answers our own unsubscribe: the room was left when that was asked.
-    if (id !== undefined) return;
+    if (id) return;
     const code = reason ?? 'not-subscribed';
-    this.#reject(fromErrorFrame({ code, message: code, retryable: isRetryable(code) }));
+    this.#reject(new RealtimeClientError(code, code, { retryable: isRetryable(code) }));
   }
 
   /** The server does not want us here: for now, or for good. */
   #reject(error: RealtimeClientError): void {
-    const isAwaited = this.#ready !== undefined;
+    const isAwaited = !!this.#ready;
     const isAboutState = error.code === 'unsupported' && this.#isWanted;
     if (isAboutState && this.#stream.doWithoutState(error)) {
       this.#askAgain();
@@ -255,7 +247,7 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
     this.#stream.forget();
     this.#retry.stop();
     this.presence.forget();
-    if (error !== undefined) this.#settle()?.reject(error);
+    if (error) this.#settle()?.reject(error);
     this.#enter('unsubscribed', { reason });
   }
 
@@ -272,7 +264,3 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
     this.lifecycle.emit(state, ...args);
   }
 }
-
-/** Whether the open question has an id, so that answers without one are about something older. */
-const isId = (question: string | undefined): boolean =>
-  question !== undefined && question !== HELLO;

@@ -10,22 +10,6 @@ import { clientError, type RealtimeClientError } from './errors.js';
  */
 export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
 
-/** Gets the token: at once if it is fixed, later if it has to be fetched. */
-export function readToken(
-  source: TokenSource | undefined,
-  proceed: (token: string | undefined) => void,
-  refuse: (cause: unknown) => void,
-): void {
-  if (typeof source !== 'function') {
-    proceed(source);
-    return;
-  }
-  // Called inside the promise, so that a function that throws is one that rejects.
-  void new Promise<string | undefined>((resolve) => {
-    resolve(source());
-  }).then(proceed, refuse);
-}
-
 /**
  * What a token function threw, as an error of the client: retryable, unless it said that there are no
  * credentials and will be none.

@@ -121,12 +121,23 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
  */
 export type CloseAction = 'reconnect' | 'reconnect-now' | 'refresh' | 'stop';
 
-/** 44xx mirror the HTTP status with the same last two digits; these are the ones that do not mean `stop`. */
-const HTTP_MIRROR: Readonly<Record<number, CloseAction>> = {
+/**
+ * What codes mean. From 4000 on the first of a hundred speaks for the others; 44xx mirror the HTTP
+ * status with the same last two digits.
+ */
+const ACTIONS: Readonly<Record<number, CloseAction>> = {
+  1000: 'stop',
+  1001: 'reconnect-now',
+  1012: 'reconnect-now',
+  4000: 'reconnect-now',
+  4100: 'reconnect',
+  4200: 'refresh',
+  4300: 'stop',
+  4400: 'stop',
   4401: 'refresh',
   4408: 'reconnect',
   4429: 'reconnect',
-} satisfies Partial<Record<CloseCode, CloseAction>>;
+};
 
 /**
  * What to do after a close with `code`, by range, so that codes of later versions work too:
@@ -135,13 +146,5 @@ const HTTP_MIRROR: Readonly<Record<number, CloseAction>> = {
  * 1000 (stop), 1001 or 1012 (at once) reconnects with backoff: a broken link explains nothing.
  */
 export function closeAction(code: number): CloseAction {
-  if (code === 1000) return 'stop';
-  if (code === 1001 || code === 1012) return 'reconnect-now';
-  // The positive form on purpose: NaN, or no code at all, explains nothing either.
-  if (!(code >= 4000 && code <= 4499)) return 'reconnect';
-  if (code < 4100) return 'reconnect-now';
-  if (code < 4200) return 'reconnect';
-  if (code < 4300) return 'refresh';
-  if (code < 4400) return 'stop';
-  return HTTP_MIRROR[code] ?? 'stop';
+  return ACTIONS[code] ?? ACTIONS[code < 4000 ? 0 : code - (code % 100)] ?? 'reconnect';
 }

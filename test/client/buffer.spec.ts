@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { RealtimeClientError } from '../../lib/client/index.js';
+import { dropNewest, dropOldest, type RealtimeClientError } from '../../lib/client/index.js';
 import { connectedWorld, outcome, World } from './support/world.js';
 
 /** What was asked for in vain, in the order in which that was told. */
@@ -30,10 +30,11 @@ describe('what waits for a connection', () => {
   });
 
   it.each([
-    ['refuse', ['a', 'b'], ['c']],
-    ['drop-oldest', ['b', 'c'], ['a']],
-    ['drop-newest', ['a', 'c'], ['b']],
-  ] as const)('with %s keeps %j of three where two may wait', async (whenFull, kept, lost) => {
+    ['nothing said', undefined, ['a', 'b'], ['c']],
+    ['dropOldest', dropOldest, ['b', 'c'], ['a']],
+    ['dropNewest', dropNewest, ['a', 'c'], ['b']],
+    ['a policy that drops nothing', () => undefined, ['a', 'b'], ['c']],
+  ])('with %s keeps %#. of three where two may wait', async (_name, whenFull, kept, lost) => {
     const world = new World({ buffer: { maxCalls: 2, whenFull } });
     const refused = ask(world, ['a', 'b', 'c']);
     expect(await sent(world)).toEqual(kept);
@@ -41,14 +42,14 @@ describe('what waits for a connection', () => {
   });
 
   it('is bounded in bytes as UTF-8 counts them', async () => {
-    const world = new World({ buffer: { maxBytes: 220, whenFull: 'drop-oldest' } });
+    const world = new World({ buffer: { maxBytes: 220, whenFull: dropOldest } });
     const refused = ask(world, ['a', 'b', 'c'], 'ü'.repeat(25));
     expect(await sent(world)).toEqual(['b', 'c']);
     expect(refused).toEqual(['a']);
   });
 
   it('makes no room for what would never fit', async () => {
-    const world = new World({ buffer: { maxBytes: 100, whenFull: 'drop-oldest' } });
+    const world = new World({ buffer: { maxBytes: 100, whenFull: dropOldest } });
     const small = ask(world, ['small']);
     const large = ask(world, ['large'], 'x'.repeat(100));
     expect(await sent(world)).toEqual(['small']);
@@ -56,7 +57,7 @@ describe('what waits for a connection', () => {
   });
 
   it('may be nothing at all', async () => {
-    const world = new World({ buffer: { maxCalls: 0, whenFull: 'drop-newest' } });
+    const world = new World({ buffer: { maxCalls: 0, whenFull: dropNewest } });
     const refused = ask(world, ['a']);
     expect(await sent(world)).toEqual([]);
     expect(refused).toEqual(['a']);
@@ -64,8 +65,16 @@ describe('what waits for a connection', () => {
     expect(world.socket.last('request').event).toBe('b');
   });
 
+  it('is nothing where its bounds are no numbers', async () => {
+    for (const buffer of [{ maxCalls: NaN }, { maxBytes: NaN, whenFull: dropOldest }]) {
+      const world = new World({ buffer });
+      expect(ask(world, ['a'])).toEqual([]);
+      expect(await sent(world)).toEqual([]);
+    }
+  });
+
   it('does not make what was sent before give way', async () => {
-    const world = await connectedWorld({ buffer: { maxCalls: 1, whenFull: 'drop-oldest' } });
+    const world = await connectedWorld({ buffer: { maxCalls: 1, whenFull: dropOldest } });
     const sentBefore = ask(world, ['sent']);
     world.socket.drop();
     const refused = ask(world, ['a', 'b']);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { handle, stream } from '../../lib/client/index.js';
+import { handle, history, stream } from '../../lib/client/index.js';
 import type { ServerFrame } from '../../lib/protocol/index.js';
 import { settle } from './support/fake-clock.js';
 import { connectedFrame, message, World } from './support/world.js';
@@ -63,7 +63,7 @@ const userSteps: fc.Arbitrary<Step> = fc.constantFrom<Step[]>(
     note(settled, client.room(NAME).presence.update({ n: 1 }));
   },
   ({ client }, settled) => {
-    note(settled, client.room(NAME).history({ limit: 1 }));
+    note(settled, history(client, NAME, { limit: 1 }));
   },
   ({ client }) => {
     try {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { stream } from '../../lib/client/index.js';
+import { history, stream } from '../../lib/client/index.js';
 import { settle } from './support/fake-clock.js';
 import type { FakeSocket } from './support/fake-socket.js';
 import { NAME, record, subscribed, subscribedRoom } from './support/rooms.js';
@@ -104,7 +104,7 @@ describe('a server that goes away', () => {
     const { world, room } = await subscribedRoom();
     const old = announce(world);
     void outcome(room.publish('chat.message', 1));
-    void outcome(room.history());
+    void outcome(history(world.client, NAME));
     world.client.room('chat/other').on('chat.message', () => undefined);
     expect(old.sent.slice(1).map(({ type }) => type)).toEqual(['publish', 'history', 'subscribe']);
   });

@@ -3,7 +3,7 @@ import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { of, type Observable } from 'rxjs';
 import { WebSocket } from 'ws';
 
-import { handle, RealtimeClient, stream } from '../../lib/client/index.js';
+import { handle, history, RealtimeClient, stream } from '../../lib/client/index.js';
 import { Idempotent, RealtimeGateway, RealtimeRoom, type RoomPolicy } from '../../lib/index.js';
 import { closeApps, startApp, type RunningApp } from '../support/nest-app.js';
 import { outcome } from './support/world.js';
@@ -194,15 +194,15 @@ describe('the SDK and the server', () => {
 
   it("agree on a room's past", async () => {
     const client = createClient('token-ada');
-    const room = client.room('chat/past');
-    for (const n of [1, 2, 3]) await app.rooms.publish('chat/past', 'chat.message', n);
-    const { messages, complete, position } = await room.history({
+    const room = 'chat/past';
+    for (const n of [1, 2, 3]) await app.rooms.publish(room, 'chat.message', n);
+    const { messages, complete, position } = await history(client, room, {
       direction: 'backwards',
       limit: 2,
     });
     expect([messages.map(({ payload }) => payload), complete]).toEqual([[3, 2], false]);
     expect(position).toEqual(messages[0]?.position);
-    const older = await room.history({ before: messages[1]?.position });
+    const older = await history(client, room, { before: messages[1]?.position });
     expect(older.messages.map(({ payload }) => payload)).toEqual([1]);
     expect(older.complete).toBe(true);
   });

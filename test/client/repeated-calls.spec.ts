@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { stream } from '../../lib/client/index.js';
+import { history, stream } from '../../lib/client/index.js';
 import { refusal } from './support/rooms.js';
 import { connectedWorld, outcome, World } from './support/world.js';
 
@@ -10,7 +10,7 @@ describe('calls whose connection breaks before the answer', () => {
     const world = await connectedWorld();
     const asked = world.client.request('sent', { n: 1 });
     const published = world.client.room(NAME).publish('said', 'x');
-    const read = world.client.room(NAME).history();
+    const read = history(world.client, NAME);
     world.socket.drop();
     const waiting = world.client.request('waiting');
     await world.reconnect();

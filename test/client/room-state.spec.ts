@@ -120,6 +120,7 @@ describe('a room with a handler for reset', () => {
     });
     const verdict = { id: '1', recovered: false, reason: 'limit', snapshot: 'B' } as const;
     world.socket.receive(subscribed(4, verdict));
+    world.socket.receive(message(5));
     expect(log).toEqual(['reset B 4 limit', 5]);
   });
 

@@ -1,6 +1,7 @@
 /** G-03: three nodes behind a load balancer are replaced one after another while everybody talks. */
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
+import { history } from '../../lib/client/index.js';
 import type { Said } from '../simulation/recorder.js';
 import { RecordedRoom } from '../support/recorded-clients.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
@@ -85,9 +86,11 @@ class Crowd {
 
   /** What the store holds in the end, as the first client is told. */
   async #noteFinal(): Promise<void> {
-    const room = this.room.clients[0]?.room;
+    const [client] = this.room.clients;
+    if (client === undefined) return;
+    const { sdk, room } = client;
     const held: { offset: number; id: string }[] = [];
-    for (let page = await room?.history(); page !== undefined;) {
+    for (let page = await history(sdk, room.name); ;) {
       for (const { position, payload } of page.messages) {
         held.push({ offset: position?.offset ?? 0, id: (payload as Said).id });
       }
@@ -98,7 +101,7 @@ class Crowd {
         recorder.note({ type: 'final', p: 'oracle', room: roomName, ...end });
         return;
       }
-      page = await room?.history({ after });
+      page = await history(sdk, room.name, { after });
     }
   }
 }

@@ -3,6 +3,7 @@ import { expectTypeOf } from 'expect-type';
 import { WebSocket as NodeWebSocket } from 'ws';
 import {
   handle,
+  history,
   RealtimeClient,
   stream,
   type MessageInfo,
@@ -136,11 +137,11 @@ describe('a contract', () => {
 
   it("types a room's past by its events", () => {
     compiled(async () => {
-      const { messages } = await client.room('chat/general').history({ limit: 5 });
+      const { messages } = await history(client, 'chat/general', { limit: 5 });
       const [first] = messages;
       expectTypeOf(first?.payload).toEqualTypeOf<{ text: string } | undefined>();
       expectTypeOf(first?.event).toEqualTypeOf<'chat.message' | undefined>();
-      const any = await untyped.room('any').history();
+      const any = await history(untyped, 'any');
       expectTypeOf(any.messages[0]?.payload).toBeUnknown();
     });
   });

@@ -3,7 +3,12 @@
  * frames, what the call has to come to from the server's; see `../vectors/README.md`.
  */
 import { closeAction, type GoingAwayFrame } from '../../../lib/protocol/index.js';
-import { handle, type HistoryQuery, type RealtimeClientError } from '../../../lib/client/index.js';
+import {
+  handle,
+  history,
+  type HistoryQuery,
+  type RealtimeClientError,
+} from '../../../lib/client/index.js';
 import type { Position } from '../../../lib/protocol/index.js';
 import type { FakeSocket } from '../../client/support/fake-socket.js';
 import { settle } from '../../client/support/fake-clock.js';
@@ -159,7 +164,7 @@ export class ClientReplay {
         this.#presence(frame);
         break;
       case 'history':
-        this.#asked = track(client.room(name).history(this.#historyQuery(frame)));
+        this.#asked = track(history(client, name, this.#historyQuery(frame)));
         break;
       case 'cancel':
         this.#cancel(frame);

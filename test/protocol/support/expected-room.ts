@@ -28,8 +28,6 @@ export class ExpectedRoom {
   readonly resets: { readonly state: unknown; readonly info: RoomReset }[] = [];
   readonly #told: Told[] = [];
   readonly #expected: SeenMessage[] = [];
-  /** What came, by offset, until its turn has come. */
-  readonly #early = new Map<number, Frame>();
   #position: { readonly epoch: unknown; readonly offset: number } | undefined;
   #awaitsState = false;
   #members: ReadonlyMap<string, unknown> | undefined;
@@ -90,28 +88,23 @@ export class ExpectedRoom {
   #expectMessage(frame: Frame): void {
     const { epoch, offset } = frame as { epoch?: string; offset?: number };
     if (this.#awaitsState || this.room.state !== 'subscribed') return;
+    const at = this.#position;
     if (offset === undefined) this.#expected.push(messageOf(frame));
-    else if (epoch === this.#position?.epoch) this.#early.set(offset, frame);
+    else if (at && epoch === at.epoch && offset === at.offset + 1) {
+      // Every message once, in order: what comes early comes once more.
+      this.#jump({ ...frame, epoch, offset });
+      if (frame['type'] === 'message') this.#expected.push(messageOf(frame));
+    }
     this.#goOn();
   }
 
-  /** Every message once, in order, as far as none is missing. */
   #goOn(): void {
-    for (;;) {
-      const { epoch, offset } = this.#position ?? { epoch: undefined, offset: 0 };
-      const next = this.#early.get(offset + 1);
-      if (next === undefined) break;
-      this.#position = { epoch, offset: offset + 1 };
-      if (next['type'] === 'message') this.#expected.push(messageOf(next));
-    }
     check(match(this.messages, this.#expected, new Map()), 'the messages');
     check(match(this.room.position, this.#position, new Map()), 'the position of the room');
   }
 
   #jump({ epoch, offset }: Frame): void {
     this.#position = { epoch, offset: offset as number };
-    for (const early of this.#early.keys())
-      if (early <= (offset as number)) this.#early.delete(early);
   }
 
   #expectLoss(frame: Frame): void {
@@ -146,7 +139,6 @@ export class ExpectedRoom {
   #expectUnsubscribed({ id, reason }: Frame): void {
     check(match(this.room.state, 'unsubscribed', new Map()), 'the state of the room');
     this.#position = undefined;
-    this.#early.clear();
     // `subscribe()` learns why, unless it had its answer long ago.
     const outcome = this.call?.outcome;
     if (id !== undefined || (outcome !== undefined && 'value' in outcome)) return;

@@ -1,4 +1,4 @@
-import type { RealtimeClient } from 'nestjs-realtime/client';
+import { history, type RealtimeClient } from 'nestjs-realtime/client';
 
 import type { ClusterContract, Tick } from '../../../sample/02-cluster/src/cluster.contract.js';
 import type { HistoryRecord } from '../../checker/history.js';
@@ -65,11 +65,11 @@ export class ClusterLoad {
 
   /** Reads what the room holds in the end. Resolves to the offset of its last message. */
   async final(client: RealtimeClient<ClusterContract>): Promise<number> {
-    const room = client.room(`ticks/${this.name}`);
-    let page = await room.history();
+    const room = `ticks/${this.name}` as const;
+    let page = await history(client, room);
     const held = [...page.messages];
     for (let last = held.at(-1)?.position; !page.complete; last = held.at(-1)?.position) {
-      page = await room.history({ after: last });
+      page = await history(client, room, { after: last });
       held.push(...page.messages);
     }
     const { epoch, offset } = page.position;

@@ -75,7 +75,10 @@ function install(packages, otherwise) {
   });
 }
 
-step('building the package', () => npx('nest', 'build'));
+step('building the package', () => {
+  npx('nest', 'build');
+  npx('node', 'scripts/bundle-client.js');
+});
 for (const sample of ['01-chat', '02-cluster', '03-cores']) {
   step(`building the sample ${sample}`, () => npx('tsc', '-p', `sample/${sample}`));
 }

@@ -129,6 +129,6 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
   room<N extends RoomName<C>>(
     name: N,
   ): Room<RoomEvents<C, N>, RoomPublishes<C, N>, RoomSnapshot<C, N>> {
-    return this[CORE].room(name) as unknown as ReturnType<typeof this.room<N>>;
+    return this[CORE].room(name);
   }
 }

@@ -173,17 +173,15 @@ export class Calls {
   /** Whether a call of that size may wait for a connection. */
   #makeRoom(bytes: number): boolean {
     const { maxCalls, maxBytes, whenFull } = this.#settings.buffer;
-    const waiting = [...this.#open.values()].filter(({ sent }) => !sent);
-    let free = maxBytes - bytes;
-    for (const call of waiting) free -= call.bytes;
-    // The positive form: where the bounds are no numbers nothing waits.
-    while (!(free >= 0 && waiting.length < maxCalls)) {
+    for (;;) {
+      const waiting = [...this.#open.values()].filter(({ sent }) => !sent);
+      const total = waiting.reduce((sum, call) => sum + call.bytes, bytes);
+      // Where the bounds are no numbers nothing waits.
+      if (waiting.length < maxCalls && total <= maxBytes) return true;
       const dropped = bytes <= maxBytes && whenFull?.(waiting);
       if (!dropped) return false;
-      free += dropped.bytes;
       this.#fail(dropped, bufferFull());
     }
-    return true;
   }
 
   #limit(call: Call, { timeoutMs, signal }: CallOptions): void {

@@ -90,8 +90,7 @@ export class RoomStream {
   }
 
   /**
-   * Takes the answer of a subscription. What it means is told, and what was held follows, when the
-   * returned function is called.
+   * Takes the answer of a subscription. What it means is told when the returned function is called.
    *
    * @param isUnasked whether the server subscribed us by itself.
    */

@@ -15,8 +15,7 @@ type Anything = Record<string, unknown>;
 
 const invalid = (message: string) => expect.objectContaining({ code: 'invalid-option', message });
 
-const check = (options: Anything): RealtimeClientOptions =>
-  checkOptions(options);
+const check = (options: Anything): RealtimeClientOptions => checkOptions(options);
 
 const KEY = '0123456789abcdef0123456789abcdef';
 const policy = 'buffer.whenFull: expected a function, got ';

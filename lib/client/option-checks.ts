@@ -13,11 +13,6 @@ export function expectOption<T>(path: string, value: T, rule: string, passes: bo
   throw clientError('invalid-option', {}, `${path}: expected ${rule}, got ${kind}`);
 }
 
-/** Options that belong together come as an object. */
-export function expectObject(path: string, value: unknown): void {
-  expectOption(path, value, 'an object', Object(value) === value);
-}
-
 /** The number, if it is large enough. Too large is nothing: timers are cut to what the runtime can do. */
 export function atLeast(min: number, path: string, value: unknown): number {
   const passes = typeof value === 'number' && value >= min;

@@ -81,6 +81,16 @@ describe("a client's options, checked", () => {
     expect(new World({ autoConnect: false, ...options }).client.state).toBe('idle');
   });
 
+  it('end the client at once where neither they nor the runtime have a WebSocket', async () => {
+    const world = new World({}, { WebSocket: undefined });
+    const error = await outcome(world.client.connect());
+    expect(error).toMatchObject({
+      code: 'invalid-url',
+      cause: new TypeError('No WebSocket here.'),
+    });
+    expect(world.client.state).toBe('closed');
+  });
+
   it('may be a URL object, too', () => {
     const url = new URL('wss://example.test');
     expect(new RealtimeClient(url, { autoConnect: false }).state).toBe('idle');

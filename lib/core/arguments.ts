@@ -3,6 +3,7 @@ import {
   ErrorCode,
   isRoomName,
   MAX_EVENT_LENGTH,
+  MAX_ID_LENGTH,
   Payload,
   ROOM_NAME_RULE,
 } from '../protocol/index.js';
@@ -23,6 +24,31 @@ export function assertEvent(event: string): void {
   if (typeof event === 'string' && event.length > 0 && event.length <= MAX_EVENT_LENGTH) return;
   const rule = `a string of 1 to ${String(MAX_EVENT_LENGTH)} characters`;
   throw new RealtimeError(ErrorCode.InvalidField, `event: expected ${rule}, got ${shape(event)}`);
+}
+
+/** @throws RealtimeError `invalid-field` unless a message may be the latest of it: 1 to 64 characters. */
+export function assertLatest(latest: string): void {
+  if (typeof latest === 'string' && latest.length > 0 && latest.length <= MAX_ID_LENGTH) return;
+  const rule = `a string of 1 to ${String(MAX_ID_LENGTH)} characters`;
+  throw new RealtimeError(ErrorCode.InvalidField, `latest: expected ${rule}, got ${shape(latest)}`);
+}
+
+/**
+ * Whether a message is volatile of which this was said; `undefined`: nothing says so.
+ *
+ * @throws RealtimeError `invalid-field` if it is the latest of what is no such text, or of something and
+ * not to be volatile.
+ */
+export function assertVolatile(how: {
+  readonly latest?: string;
+  readonly volatile?: boolean;
+}): boolean | undefined {
+  const { latest, volatile } = how;
+  if (latest === undefined) return volatile;
+  assertLatest(latest);
+  if (volatile !== false) return true;
+  const message = 'latest: expected a message that may be volatile';
+  throw new RealtimeError(ErrorCode.InvalidField, message);
 }
 
 /** @throws RealtimeError `invalid-field` unless an application may close with it: 1000 or 4000–4999. */

@@ -5,9 +5,11 @@ export type { RequestHandler } from './connection-host.js';
 export {
   assertCloseCode,
   assertEvent,
+  assertLatest,
   assertRevocation,
   assertRoom,
   assertTimeout,
+  assertVolatile,
   jsonText,
   payloadText,
 } from './arguments.js';

@@ -34,6 +34,8 @@ export interface AllowedPublish {
   readonly event: string;
   readonly payload: string | undefined;
   readonly volatile: boolean;
+  /** What a volatile message is the latest of. */
+  readonly latest: string | undefined;
   /** Names it, if the client may repeat it. */
   readonly operation: Operation | undefined;
 }
@@ -166,11 +168,11 @@ export class Subscriptions {
       const { code, message, details } = decision;
       throw new RealtimeError(code, message, details === undefined ? {} : { details });
     }
-    const { payload, volatile = false } = decision;
+    const { payload, volatile = false, latest } = decision;
     // With the room: the same id for another one is another publish. No room name has a space.
     const operation =
       id === undefined ? undefined : { client: connection.client, id: `${room} ${id}` };
-    const receipt = await this.deps.publish(room, { event, payload, volatile, operation });
+    const receipt = await this.deps.publish(room, { event, payload, volatile, latest, operation });
     if (id === undefined) return;
     const { position, durability } = receipt;
     connection.outbox.send({ type: 'published', id, ...position, durability });

@@ -31,6 +31,12 @@ export interface EmitterPublishOptions {
    * gets it. Default false: what a room's class says of the event is not known here.
    */
   readonly volatile?: boolean;
+  /**
+   * What the message is the latest of, such as the price of a share: 1 to 64 characters. It is volatile,
+   * and to a client that is behind only the last one of the room with this text is sent, once it has
+   * caught up. Absent: a volatile message is skipped there.
+   */
+  readonly latest?: string;
 }
 
 /** How an emitter disconnects. */

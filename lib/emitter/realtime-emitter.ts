@@ -3,6 +3,7 @@ import {
   assertEvent,
   assertRevocation,
   assertRoom,
+  assertVolatile,
   callable,
   DEFAULT_HISTORY,
   findProblems,
@@ -116,19 +117,20 @@ export class RealtimeEmitter {
    *
    * @param event 1 to 128 characters.
    * @param payload anything that JSON can hold; `undefined`: no payload.
-   * @throws RealtimeError `invalid-field` for a bad room or event name; `unavailable` if it has not taken
-   * effect, because Redis is away or refuses, or too much waits; `timeout` if nobody knows.
+   * @throws RealtimeError `invalid-field` for a bad room or event name or `latest`; `unavailable` if it
+   * has not taken effect, because Redis is away or refuses, or too much waits; `timeout` if nobody knows.
    * @throws TypeError if the payload has a cycle or a BigInt.
    */
   async publish(
     room: string,
     event: string,
     payload?: unknown,
-    { except = [], volatile = false }: EmitterPublishOptions = {},
+    options: EmitterPublishOptions = {},
   ): Promise<PublishReceipt> {
     assertRoom(room);
-    const message = this.#publication(event, payload, [except].flat());
-    const history = volatile ? 'volatile' : this.#history;
+    const { except = [], latest } = options;
+    const message = this.#publication(event, payload, { except: [except].flat(), latest });
+    const history = assertVolatile(options) === true ? 'volatile' : this.#history;
     return this.#publisher.publish(this.#keys.room(room), message, { history });
   }
 
@@ -208,7 +210,11 @@ export class RealtimeEmitter {
     await this.#control.command({ kind: 'disconnect', target, code, reason });
   }
 
-  #publication(event: string, value: unknown, except: readonly string[] = []): Publication {
+  #publication(
+    event: string,
+    value: unknown,
+    { except = [], latest }: { except?: readonly string[]; latest?: string | undefined } = {},
+  ): Publication {
     assertEvent(event);
     const payload = payloadText(value);
     return {
@@ -217,6 +223,7 @@ export class RealtimeEmitter {
       timestamp: this.#clock.now(),
       ...(payload === undefined ? {} : { payload }),
       ...(except.length === 0 ? {} : { except }),
+      ...(latest === undefined ? {} : { latest }),
     };
   }
 }

@@ -58,6 +58,7 @@ export { RealtimeRoom } from './rooms/realtime-room.decorator.js';
 export { ExactSnapshot } from './rooms/exact-snapshot.js';
 export type {
   EventSchema,
+  LatestKey,
   RoomOptions,
   RoomPresenceOptions,
 } from './rooms/room-options.interface.js';

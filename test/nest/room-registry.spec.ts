@@ -26,6 +26,7 @@ import {
   type RoomPolicy,
 } from '../../lib/index.js';
 import type { RoomRights } from '../../lib/core/index.js';
+import { Payload } from '../../lib/protocol/index.js';
 import { RoomRegistry } from '../../lib/nest/rooms/room-registry.js';
 import { NestLog } from '../support/nest-app.js';
 
@@ -215,13 +216,22 @@ describe('an option of a room class that breaks its rule', () => {
       { events: { said: true }, volatile: ['said', 'toString'] },
       'volatile: expected names that "events" has, got "toString"',
     ],
+    [
+      { latest: ['cursor'] },
+      'latest: expected an object of event names and functions that give a key, got an array',
+    ],
+    [
+      { events: { cursor: true }, latest: { cursor: 'user' } },
+      'latest: expected an object of event names and functions that give a key, got an object',
+    ],
+    [{ latest: { cursor: String } }, 'latest: expected names that "events" has, got "cursor"'],
     [{ events: ['typing'] }, `events: expected ${EVENTS}, got an array`],
     [{ events: { typing: 'string' } }, `events: expected ${EVENTS}, got an object`],
     [{ events: { '': true } }, `events: expected ${EVENTS}, got an object`],
     [{ events: { ['x'.repeat(129)]: true } }, `events: expected ${EVENTS}, got an object`],
     [
       { replay: true },
-      'replay: unknown option, expected one of events, volatile, history, presence',
+      'replay: unknown option, expected one of events, volatile, latest, history, presence',
     ],
   ])('fails at start-up: %j', async (options, problem) => {
     expect(await problemsOf(options)).toEqual([`ChatRooms.${problem}`]);
@@ -330,6 +340,48 @@ describe('volatile events', () => {
     expect(registry.isVolatile('a/x', 'said')).toBe(false);
     expect(registry.isVolatile('b/x', 'typing')).toBe(false);
     expect(registry.isVolatile('undeclared', 'typing')).toBe(false);
+  });
+});
+
+describe('events of which only the last counts', () => {
+  const said = { allowed: true, payload: '7', volatile: true };
+
+  /** What becomes of a publish of 7 where this gives the key. */
+  async function decide(cursor: (user: RealtimeUser, payload: unknown) => unknown) {
+    const options = optionsOf({ events: { cursor: true }, latest: { cursor } });
+    const rights = await rightsOf(options, { canPublish: () => true });
+    return rights.decidePublish(ada, 'cursor', Payload.of(7));
+  }
+
+  it('are volatile, and the latest of what their key says', async () => {
+    expect(await decide(({ id }, payload) => `${id} ${String(payload)}`)).toEqual({
+      ...said,
+      latest: 'ada 7',
+    });
+    expect(module?.get(RoomRegistry).isVolatile('x', 'cursor')).toBe(true);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['throws', () => (undefined as unknown as { x: 1 }).x],
+    ['is none', () => undefined],
+    ['is empty', () => ''],
+    ['is no text', () => 7],
+    ['is too long', () => 'x'.repeat(65)],
+  ])('are volatile only if their key %s, and the log says so', async (_what, cursor) => {
+    expect(await decide(cursor)).toEqual({ ...said, latest: undefined });
+    expect(log.errors).toEqual([expect.stringContaining('ChatRooms.latest of "cursor" failed')]);
+  });
+
+  it('leave the others as they are', async () => {
+    const rights = await rightsOf(
+      { events: { said: true, cursor: true }, latest: { cursor: () => 'key' } },
+      { canPublish: () => true },
+    );
+    expect(await rights.decidePublish(ada, 'said', Payload.of(7))).toEqual({
+      ...said,
+      volatile: false,
+      latest: undefined,
+    });
   });
 });
 

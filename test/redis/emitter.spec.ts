@@ -164,6 +164,16 @@ describe('an emitter', () => {
     ['a bad room name', (emitter) => emitter.publish('a//b', 'said'), 'room: expected a room name'],
     ['a bad event name', (emitter) => emitter.publish(ROOM, ''), 'event: expected a string'],
     [
+      'the latest of nothing',
+      (emitter) => emitter.publish(ROOM, 'said', 1, { latest: '' }),
+      'latest: expected a string of 1 to 64 characters',
+    ],
+    [
+      'the latest of something, to be stored',
+      (emitter) => emitter.publish(ROOM, 'said', 1, { latest: 'x', volatile: false }),
+      'latest: expected a message that may be volatile',
+    ],
+    [
       'the same to a user',
       (emitter) => emitter.toUser('ada', 'x'.repeat(129)),
       'event: expected a string',

@@ -9,6 +9,8 @@ export type PublishDecision =
       readonly payload: string | undefined;
       /** Whether it has no position and is never stored. Absent: false. */
       readonly volatile?: boolean;
+      /** What a volatile message is the latest of, see `Publication`. */
+      readonly latest?: string | undefined;
     }
   | {
       readonly allowed: false;

@@ -1,4 +1,5 @@
 import {
+  assertLatest,
   jsonText,
   RealtimeError,
   type HistoryPolicy,
@@ -13,6 +14,7 @@ import { ErrorCode, MAX_PRESENCE_INFO_BYTES, type Payload } from '../../protocol
 import { exceptionToError } from '../gateways/exception-to-error.js';
 import type { EventValidator } from './event-validator.js';
 import { ExactSnapshot } from './exact-snapshot.js';
+import type { LatestKey } from './room-options.interface.js';
 import type { RoomPattern } from './room-pattern.js';
 import type { RoomParams, RoomPolicy } from './room-policy.interface.js';
 
@@ -23,6 +25,8 @@ export interface RoomClass {
   readonly events: ReadonlyMap<string, EventValidator>;
   /** Those of `events` that are never stored. */
   readonly volatile: ReadonlySet<string>;
+  /** Those of `events` of which only the last counts, with what it is the last of. All of them are volatile. */
+  readonly latest: ReadonlyMap<string, LatestKey>;
   readonly isPublic: boolean;
   readonly history: HistoryPolicy;
   readonly presence: Pick<PresencePolicy, 'graceMs' | 'countsOnly'> & {
@@ -95,7 +99,13 @@ class PolicyRights implements RoomRights {
       policy.canPublish?.(user, this.params, event),
     );
     if (!allowed) return refused(ErrorCode.Forbidden, NOT_ALLOWED);
-    return { allowed, payload: verdict.payload, volatile: this.roomClass.volatile.has(event) };
+    const latest = await this.#latest(user, event, payload);
+    return {
+      allowed,
+      payload: verdict.payload,
+      volatile: this.roomClass.volatile.has(event),
+      latest,
+    };
   }
 
   /** Tells the log of a failure of the application's. */
@@ -110,6 +120,24 @@ class PolicyRights implements RoomRights {
     } catch (error) {
       this.failed(what, error);
       return false;
+    }
+  }
+
+  /** A key that cannot be made is none: the message is sent like any other volatile one. */
+  async #latest(
+    user: RealtimeUser,
+    event: string,
+    payload: Payload | undefined,
+  ): Promise<string | undefined> {
+    const keyOf = this.roomClass.latest.get(event);
+    if (keyOf === undefined) return undefined;
+    try {
+      const key = keyOf(user, await payload?.load());
+      assertLatest(key);
+      return key;
+    } catch (error) {
+      this.failed(`latest of ${JSON.stringify(event)}`, error);
+      return undefined;
     }
   }
 

@@ -1,5 +1,4 @@
-import { assertEvent, payloadText, RealtimeError, type Outgoing } from '../../core/index.js';
-import { MAX_ID_LENGTH } from '../../protocol/index.js';
+import { assertEvent, payloadText, type Outgoing } from '../../core/index.js';
 import type { RealtimeConnection } from '../connection/realtime-connection.js';
 
 /** A connection, or its id. */
@@ -20,7 +19,7 @@ export interface PublishOptions {
   /**
    * What the message is the latest of, such as a user's cursor: 1 to 64 characters. It is volatile, and to
    * a client that is behind only the last one with this text is sent, once it has caught up. Absent: a
-   * volatile message is skipped there.
+   * volatile message is skipped there. Counts within a room, whatever the event.
    */
   readonly latest?: string;
 }
@@ -48,21 +47,4 @@ export function idsOf(except: PublishOptions['except']): string[] {
 
 function isList(except: NonNullable<PublishOptions['except']>): except is readonly ConnectionRef[] {
   return Array.isArray(except);
-}
-
-/**
- * What a message is the latest of.
- *
- * @throws RealtimeError `invalid-field` if that is no such text, or the message is not to be volatile.
- */
-export function latestOf({ latest, volatile }: PublishOptions): string | undefined {
-  if (latest === undefined) return undefined;
-  if (latest.length === 0 || latest.length > MAX_ID_LENGTH) {
-    const message = `latest: expected 1 to ${String(MAX_ID_LENGTH)} characters`;
-    throw new RealtimeError('invalid-field', message);
-  }
-  if (volatile === false) {
-    throw new RealtimeError('invalid-field', 'latest: expected a message that may be volatile');
-  }
-  return latest;
 }

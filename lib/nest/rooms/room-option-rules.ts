@@ -19,6 +19,7 @@ const RULES: OptionRules = {
     'a list of event names',
     (value) => Array.isArray(value) && value.every((name) => typeof name === 'string'),
   ),
+  latest: custom('an object of event names and functions that give a key', areLatest),
   history: HISTORY_RULE,
   presence: either(
     custom('true, false or an object', (value) => typeof value === 'boolean'),
@@ -34,6 +35,11 @@ function areEvents(value: unknown): boolean {
   );
 }
 
+function areLatest(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((key: unknown) => typeof key === 'function');
+}
+
 function isSchema(value: unknown): boolean {
   if (value === true || typeof value === 'function') return true;
   return typeof value === 'object' && value !== null && '~standard' in value;
@@ -43,11 +49,13 @@ function isSchema(value: unknown): boolean {
 export function roomProblems(className: string, options: RoomOptions): string[] {
   const problems = findProblems(className, RULES, options);
   if (problems.length > 0) return problems;
-  const { events = {}, volatile = [] } = options;
-  return volatile
-    .filter((event) => !Object.hasOwn(events, event))
-    .map(
-      (event) =>
-        `${className}.volatile: expected names that "events" has, got ${JSON.stringify(event)}`,
-    );
+  const { events = {}, volatile = [], latest = {} } = options;
+  const unknown = (option: string, names: readonly string[]): string[] =>
+    names
+      .filter((event) => !Object.hasOwn(events, event))
+      .map((event) => {
+        const got = JSON.stringify(event);
+        return `${className}.${option}: expected names that "events" has, got ${got}`;
+      });
+  return [...unknown('volatile', volatile), ...unknown('latest', Object.keys(latest))];
 }

@@ -88,7 +88,8 @@ export class RoomRegistry implements RoomDirectory {
     { pattern, options }: RoomDefinition,
     wrapper: InstanceWrapper,
   ): void {
-    const { events = {}, volatile = [], history, presence } = options;
+    const { events = {}, latest = {}, history, presence } = options;
+    const volatile = new Set([...(options.volatile ?? []), ...Object.keys(latest)]);
     for (const event of volatile) this.#volatile.add(event);
     const { graceMs = DEFAULT_GRACE_MS, countsOnly = false } =
       typeof presence === 'object' ? presence : {};
@@ -98,7 +99,8 @@ export class RoomRegistry implements RoomDirectory {
       events: new Map(
         Object.entries(events).map(([event, schema]) => [event, eventValidator(schema)]),
       ),
-      volatile: new Set(volatile),
+      volatile,
+      latest: new Map(Object.entries(latest)),
       isPublic: Reflect.getMetadata(REALTIME_PUBLIC_METADATA, metatype) === true,
       history: resolveHistory(history, this.options.rooms.history),
       presence: {

@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import {
   assertCloseCode,
   assertRoom,
+  assertVolatile,
   RealtimeNode,
   type Broker,
   type Connection,
@@ -26,7 +27,6 @@ import {
 import {
   idOf,
   idsOf,
-  latestOf,
   outgoingOf,
   type ConnectionRef,
   type PublishOptions,
@@ -101,10 +101,8 @@ export class RoomService {
     assertRoom(room);
     const outgoing = outgoingOf(event, payload);
     const except = idsOf(options.except);
-    const latest = latestOf(options);
-    const volatile =
-      options.volatile ?? (latest !== undefined || this.registry.isVolatile(room, event));
-    return this.node.publish(room, { ...outgoing, except, volatile, latest });
+    const volatile = assertVolatile(options) ?? this.registry.isVolatile(room, event);
+    return this.node.publish(room, { ...outgoing, except, volatile, latest: options.latest });
   }
 
   /**

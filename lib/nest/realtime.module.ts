@@ -143,6 +143,7 @@ export class RealtimeModule
     } catch (error) {
       // Else what keeps on connecting would keep a process alive whose application never was.
       this.redis?.link.close();
+      await this.broker.close();
       throw error;
     }
   }

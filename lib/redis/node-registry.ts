@@ -39,7 +39,7 @@ export class NodeRegistry {
    */
   async enter(): Promise<void> {
     await this.living();
-    this.#wait();
+    if (!this.#isClosed) this.#wait();
   }
 
   /**

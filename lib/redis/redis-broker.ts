@@ -92,6 +92,7 @@ export class RedisBroker implements Broker {
   readonly #control: NodeControl;
   readonly #lingerMs: number;
   #listener: BrokerListener | undefined;
+  #isClosed = false;
 
   constructor(private readonly setup: RedisBrokerSetup) {
     const { link, keys, clock, random, observer, options = {} } = setup;
@@ -124,6 +125,11 @@ export class RedisBroker implements Broker {
     this.#check = new TopCheck({
       ...{ link, clock, random, observer, metaTtlMs, intervalMs: checkMs },
       feeds: () => [...this.#subscriptions.values(), ...this.#control.feeds],
+      // Commands to this node, a revocation among them, do not wait for thousands of rooms.
+      heal: (entry) => {
+        if (this.#control.feeds.includes(entry)) void entry.feed.heal();
+        else this.#missed.add(entry);
+      },
     });
   }
 
@@ -135,6 +141,7 @@ export class RedisBroker implements Broker {
   /** {@inheritDoc Broker.start} */
   async start(listener: BrokerListener): Promise<void> {
     await this.setup.link.ready();
+    if (this.#isClosed) throw unavailable('the broker was closed');
     this.#listener = listener;
     await this.#control.start(listener);
     this.#delays.start();
@@ -198,13 +205,16 @@ export class RedisBroker implements Broker {
 
   /** {@inheritDoc Broker.close} */
   async close(): Promise<void> {
-    if (this.#listener === undefined) return;
-    this.#listener = undefined;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#check.close();
     this.#delays.close();
     this.#missed.close();
     this.#publisher.close();
     for (const [room, subscription] of this.#subscriptions) this.#release(room, subscription);
+    // One that never began has nobody to take leave of.
+    if (this.#listener === undefined) return;
+    this.#listener = undefined;
     await this.#control.close();
   }
 

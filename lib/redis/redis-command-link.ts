@@ -28,6 +28,8 @@ export class RedisCommandLink {
   readonly #clock: Clock;
   readonly #timeoutMs: number;
   readonly #onReady = new Set<() => void>();
+  /** Tells those who wait in {@link ready} that it was closed. */
+  readonly #onClose = new Set<() => void>();
   #wasAway = false;
   #lastError: unknown;
   #isClosed = false;
@@ -64,13 +66,23 @@ export class RedisCommandLink {
   /**
    * Resolves when commands can be sent.
    *
-   * @throws RealtimeError `unavailable` if they cannot in time, with what was the matter last as its cause.
+   * @throws RealtimeError `unavailable` if they cannot in time, or it is closed before, with what was the
+   * matter last as its cause.
    */
   ready(): Promise<void> {
     let stop = (): void => undefined;
-    const isReady = new Promise<void>((resolve) => {
-      stop = this.onReady(resolve);
-      if (this.isReady) resolve();
+    const isReady = new Promise<void>((resolve, reject) => {
+      const closed = (): void => {
+        reject(unavailable('the connection was closed', this.#lastError));
+      };
+      const forget = this.onReady(resolve);
+      this.#onClose.add(closed);
+      stop = () => {
+        forget();
+        this.#onClose.delete(closed);
+      };
+      if (this.#isClosed) closed();
+      else if (this.isReady) resolve();
     });
     return withDeadline(this.#clock, this.#timeoutMs, isReady, () =>
       unavailable(`expected a connection within ${String(this.#timeoutMs)} ms`, this.#lastError),
@@ -95,6 +107,7 @@ export class RedisCommandLink {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#onReady.clear();
+    for (const closed of this.#onClose) closed();
     this.commands.disconnect();
   }
 }

@@ -11,9 +11,16 @@ import {
   type RealtimeModuleOptions,
 } from '../../lib/index.js';
 import { SystemClock } from '../../lib/transport/index.js';
-import { closeApps, createApp, platforms, startApp, refusal } from '../support/nest-app.js';
-import { repeat, startRedis } from '../support/redis-server.js';
-import { deferred } from '../support/turns.js';
+import {
+  closeApps,
+  createApp,
+  NestLog,
+  platforms,
+  startApp,
+  refusal,
+} from '../support/nest-app.js';
+import { freePort, repeat, startRedis } from '../support/redis-server.js';
+import { deferred, until } from '../support/turns.js';
 
 @RealtimeGateway()
 class EchoGateway {
@@ -152,6 +159,29 @@ describe('app.close()', () => {
     gate.resolve();
     await Promise.all([started, closed]);
     expect(app.get(RealtimeService).isDraining).toBe(true);
+  });
+
+  it('G-02 while the start waits for Redis ends both at once, says why, and leaves nothing', async () => {
+    const sockets = (): number => resources()['TCPSocketWrap'] ?? 0;
+    const before = sockets();
+    const clock = new CountedClock();
+    // Without an end of the wait, neither would end while this test may run.
+    const url = `redis://127.0.0.1:${String(await freePort())}`;
+    const options = { redis: { url, timeoutMs: 600_000 } };
+    const overrides = new Map([[REALTIME_CLOCK, clock]]);
+    const log = new NestLog();
+    const app = await createApp({ options, overrides, providers: [EchoGateway] }, log);
+    const started = app.init();
+    await until(() => log.errors.length > 0);
+    const closed = app.close();
+    await expect(started).rejects.toMatchObject({
+      code: 'unavailable',
+      message: 'redis: the connection was closed',
+      cause: { message: expect.stringContaining('ECONNREFUSED') },
+    });
+    await closed;
+    expect(clock.waiting).toBe(0);
+    await repeat(() => Promise.resolve(sockets() <= before));
   });
 });
 

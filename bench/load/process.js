@@ -8,7 +8,8 @@ import { ServerProcess } from './server-process.js';
 process.once('message', async (job) => {
   let server;
   try {
-    server = await ServerProcess.start(job.server, { processes: job.processes, nodes: job.nodes });
+    const { processes, nodes, hasGate } = job;
+    server = await ServerProcess.start(job.server, { processes, nodes, hasGate });
     process.on('disconnect', () => void leave(server));
     const samples = await CASES.get(job.bench).measure(server, job);
     await answer({ samples });

@@ -24,6 +24,7 @@ export class ServerProcess {
    * @param {object} [several] Absent: one process, alone and pinned.
    * @param {number} [several.processes] so many behind one port, not pinned.
    * @param {number} [several.nodes] so many on ports of their own, not pinned.
+   * @param {boolean} [several.hasGate] whether the way of the first of the nodes to Redis can be barred.
    */
   static async start(name, several) {
     const server = new ServerProcess(name, several);
@@ -31,7 +32,7 @@ export class ServerProcess {
     return server;
   }
 
-  constructor(name, { processes, nodes } = {}) {
+  constructor(name, { processes, nodes, hasGate = false } = {}) {
     const stdio = ['ignore', 'ignore', 'inherit', 'ipc'];
     const env = { ...process.env, NODE_ENV: 'production' };
     this.#isAlone = processes === undefined && nodes === undefined;
@@ -40,7 +41,9 @@ export class ServerProcess {
       this.#child = fork(HOST, [name], { stdio, env, execPath, execArgv });
     } else {
       const [script, ...args] =
-        nodes === undefined ? [CORES, String(processes)] : [CLUSTER, name, String(nodes)];
+        nodes === undefined
+          ? [CORES, String(processes)]
+          : [CLUSTER, name, String(nodes), ...(hasGate ? ['gate'] : [])];
       this.#child = fork(script, args, { stdio, env, execArgv: [] });
     }
     this.#ended = new Promise((resolve) => this.#child.once('exit', resolve));

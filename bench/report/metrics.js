@@ -18,6 +18,8 @@ export const METRICS = new Map(
     bytes: { title: 'resident bytes a connection', show: whole },
     roomBytes: { title: 'bytes of a room more', show: whole },
     handshakeCpu: { title: 'CPU of a connect, µs', show: plain },
+    beforeP99: { title: 'p99 before, ms', show: milliseconds },
+    p99ToBefore: { title: 'p99 against before, x', show: plain },
     seconds: { title: 'all are back after, s', show: plain },
     allMissedSeconds: { title: 'all have what they missed after, s', show: plain },
     recovered: { title: 'recovered', show: (value) => `${plain(value * 100)} %` },

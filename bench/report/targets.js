@@ -124,6 +124,12 @@ const OWN = [
     unit: 's',
     most: 10,
   },
+  ...['redis-back', 'redis-and-all-clients-back'].map((name) => ({
+    title: `p99 of a publish against before, ${name}`,
+    is: ({ metric, case: of }) => metric === 'p99ToBefore' && of === name,
+    unit: 'x',
+    most: 5,
+  })),
   {
     title: 'messages that a node gets from Redis for nobody',
     is: ({ metric }) => metric === 'wasted',

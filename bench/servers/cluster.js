@@ -1,6 +1,6 @@
 /**
  * Several nodes of a server, each on a port of its own, on a Redis of their own: `node cluster.js <name>
- * <nodes>`. Takes commands as host.js does; `node` says which one a command is for. Ends with all that it
+ * <nodes> [gate]`. With `gate` the way of the first one to Redis can be barred. Takes commands as host.js does; `node` says which one a command is for. Ends with all that it
  * started when nobody commands it any more.
  */
 import { fork } from 'node:child_process';
@@ -9,14 +9,16 @@ import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 
 import { obey, Questions } from './commands.js';
+import { Gate } from './gate.js';
 import { startRedis } from './redis.js';
 
 const HOST = fileURLToPath(new URL('host.js', import.meta.url));
-const [, , name, count] = process.argv;
+const [, , name, count, hasGate] = process.argv;
 
 const questions = new Questions();
 let nodes = [];
 let redis;
+let gate;
 
 const commands = new Map([
   ['usage', usage],
@@ -24,6 +26,9 @@ const commands = new Map([
   ['traffic', () => askAll('traffic')],
   ['profile', ({ node = 0, isOn }) => questions.ask(nodes[node], { command: 'profile', isOn })],
   ['pace', ({ node = 0, ...rest }) => questions.ask(nodes[node], { command: 'pace', ...rest })],
+  ['gate', ({ isOpen }) => (gate.isOpen = isOpen)],
+  ['acknowledge', ({ node, ...rest }) => ask(node, 'acknowledge', rest)],
+  ['acknowledged', ({ node }) => ask(node, 'acknowledged')],
   ['burst', ({ node = 0, ...rest }) => nodes[node].send({ command: 'burst', ...rest })],
 ]);
 
@@ -44,6 +49,11 @@ async function redisUsage() {
     bytesIn: read('total_net_input_bytes'),
     bytesOut: read('total_net_output_bytes'),
   };
+}
+
+/** The answer of one node. */
+function ask(node, command, rest = {}) {
+  return questions.ask(nodes[node], { command, ...rest });
 }
 
 /** The answers of all nodes. */
@@ -82,7 +92,10 @@ function startNode(url) {
 try {
   const url = await startRedis();
   redis = new Redis(url);
-  const ports = await Promise.all(Array.from({ length: Number(count) }, () => startNode(url)));
+  gate = hasGate === 'gate' ? new Gate(url) : undefined;
+  const urls = Array.from({ length: Number(count) }, () => url);
+  if (gate !== undefined) urls[0] = await gate.open();
+  const ports = await Promise.all(urls.map(startNode));
   process.send({ ready: { port: ports[0], ports } });
 } catch (error) {
   process.send({ failed: String(error?.message ?? error) });

@@ -33,6 +33,8 @@ const commands = new Map([
   ['burst', ({ rooms, count, isNamed }) => burst(rooms, count, isNamed)],
   ['pace', pace],
   ['profile', profile],
+  ['acknowledge', acknowledge],
+  ['acknowledged', acknowledged],
 ]);
 
 let session;
@@ -86,6 +88,41 @@ async function pace({ rooms, count, everyUs }) {
     });
     burst([rooms[index % rooms.length]], 1);
   }
+}
+
+/** What was published since {@link acknowledge}; ends with it. */
+let waiting;
+
+/**
+ * Begins to publish one message each `everyUs` and to note when each is acknowledged. Each begins when it
+ * is due: what the event loop is late with it has waited for.
+ */
+function acknowledge({ room, everyUs }) {
+  const all = [];
+  const publish = async (beganAt) => {
+    sequence += 1;
+    const one = { beganAt };
+    all.push(one);
+    try {
+      await server.acknowledged(room, payloadNow(sequence));
+      one.acknowledgedAt = microseconds();
+    } catch {
+      // Without a time: whoever asks sees that it failed.
+    }
+  };
+  const pending = [];
+  let dueAt = microseconds();
+  const timer = setInterval(() => {
+    for (; dueAt <= microseconds(); dueAt += everyUs) pending.push(publish(dueAt));
+  }, everyUs / 1_000);
+  waiting = { all, pending, timer };
+}
+
+/** Publishes no more. Resolves to when each message began and was acknowledged, once all have an answer. */
+async function acknowledged() {
+  clearInterval(waiting.timer);
+  await Promise.all(waiting.pending);
+  return waiting.all;
 }
 
 /** Takes every core: a thread beside the first one is of no use on the same core. */

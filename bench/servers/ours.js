@@ -69,6 +69,7 @@ export async function start(extra = {}) {
     port,
     traffic,
     connections: () => promisify((done) => app.getHttpServer().getConnections(done))(),
+    acknowledged: (room, payload) => rooms.publish(room, 'message', payload),
     publish: (room, payload, id) => {
       const published =
         id === undefined

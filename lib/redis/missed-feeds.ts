@@ -3,8 +3,11 @@ import type { Position } from '../protocol/index.js';
 import type { StreamKeys } from './redis-keys.js';
 import type { CheckedFeed } from './top-check.js';
 
-/** Rooms that are asked about at once. */
-const CHUNK = 256;
+/**
+ * Rooms that are asked about at once. What the node publishes meanwhile waits for as many, and a history
+ * costs a hundred times what a position costs.
+ */
+const CHUNK = 32;
 
 /** A feed that is looked at. */
 export interface DoubtfulFeed extends CheckedFeed {
@@ -21,9 +24,9 @@ export interface MissedFeedsSetup {
 }
 
 /**
- * Feeds whose channels may have lost something, because the connection that listens was made anew. That
- * concerns all rooms of a node at once and few have missed anything: so each is asked for its position
- * only, some at a time, and history is read for those that are elsewhere. Redis and this process go on
+ * Feeds whose channels may have lost something: because the connection that listens was made anew, or a
+ * check says so. That may concern all rooms of a node at once, of which few have missed anything, or all:
+ * so each is asked for its position only, some at a time, and history is read for those that are elsewhere. Redis and this process go on
  * with everything else meanwhile.
  */
 export class MissedFeeds {

@@ -5,8 +5,8 @@ import type { StreamKeys } from './redis-keys.js';
 import type { RedisLink } from './redis-link.js';
 import type { RoomFeed } from './room-feed.js';
 
-/** Rooms that are asked about at once. */
-const CHUNK = 256;
+/** Rooms that are asked about at once: what the node publishes meanwhile waits for as many. */
+const CHUNK = 64;
 
 /** How long a message that the store has may be on its way, in milliseconds. */
 const ON_ITS_WAY_MS = 100;
@@ -27,6 +27,8 @@ export interface TopCheckSetup {
   readonly observer: Pick<Observer, 'failed'>;
   /** The feeds there are now. */
   readonly feeds: () => Iterable<CheckedFeed>;
+  /** Has a feed that is elsewhere than the store read what is missing. */
+  readonly heal: (entry: CheckedFeed) => void;
   /** Milliseconds between two checks. */
   readonly intervalMs: number;
   /** Milliseconds the store keeps a room's position. */
@@ -90,13 +92,17 @@ export class TopCheck {
     const before = checked.map(({ feed }) => feed.position);
     const tops = await this.#ask(checked);
     const behind: (() => void)[] = [];
-    for (const [index, { feed }] of checked.entries()) {
+    for (const [index, entry] of checked.entries()) {
       const top = tops[index];
       const known = before[index];
       if (known === undefined || isSame(top, known)) continue;
       // Whoever was ahead of the store, or in another epoch, is not put right by what is on its way.
-      if (top?.epoch !== known.epoch || top.offset < known.offset) void feed.heal();
-      else behind.push(() => void (isBehind(feed, top) && feed.heal()));
+      if (top?.epoch !== known.epoch || top.offset < known.offset) this.setup.heal(entry);
+      else {
+        behind.push(() => {
+          if (isBehind(entry.feed, top)) this.setup.heal(entry);
+        });
+      }
     }
     if (behind.length === 0) return;
     this.setup.clock.after(ON_ITS_WAY_MS, () => {

@@ -25,7 +25,7 @@ let figures: Figure[] = [];
 
 beforeAll(async () => {
   const options = ['--smallest', '--json', '--out', folder];
-  const { stdout } = await run(process.execPath, [bench, 'cluster', ...options]);
+  const { stdout } = await run(process.execPath, [bench, 'cluster', 'outage', ...options]);
   figures = stdout
     .trim()
     .split('\n')
@@ -74,6 +74,15 @@ describe('the benchmark of several nodes', () => {
     expect(find({ ...waste, metric: 'received' })).toBeGreaterThan(0);
     expect(find({ ...waste, metric: 'wasted' })).toBeLessThan(1);
   });
+
+  it.each(['redis-back', 'redis-and-all-clients-back'])(
+    'T-04 measures what a publish takes against before, %s',
+    (name) => {
+      for (const metric of ['beforeP99', 'p99', 'p99ToBefore', 'allMissedSeconds']) {
+        expect(find({ server: 'ours', case: name, metric })).toBeGreaterThan(0);
+      }
+    },
+  );
 
   it('runs only when it is named', async () => {
     const { stdout } = await run(process.execPath, [bench, '--help']);

@@ -52,7 +52,7 @@ describe('feeds that may have missed something', () => {
     for (const entry of await openFeeds(600, reads)) missed.add(entry);
     await until(() => asked > 0);
     await turns(5);
-    expect(asked).toBe(256);
+    expect(asked).toBe(32);
     answer.resolve();
     await until(() => asked === 600);
     expect(reads.toSorted()).toEqual(['room-7', 'room-8']);

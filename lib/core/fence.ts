@@ -4,6 +4,8 @@ import type { Departures } from './departures.js';
 import type { Hub } from './hub.js';
 import type { Broker, ControlCommand, Observer } from './ports/index.js';
 
+const REASON = 'replaced by a newer connection';
+
 type Replacement = ControlCommand & { kind: 'replace' };
 
 /** What fencing needs. */
@@ -22,6 +24,9 @@ export interface FenceDependencies {
  * back elsewhere. So it closes only what is older. Which of two is the older one is for the client to
  * say, which numbers its connections. Of clients that do not, the order is known on one node; for other
  * nodes the clocks say it: where they are wrong, an older connection stays until it is silent.
+ *
+ * One whose number is lower than that of one that is open comes too late: its `hello` was long on its way,
+ * and its client has given it up. It ends at once, by its id: whatever comes late cannot close another one.
  */
 export class Fence {
   constructor(private readonly deps: FenceDependencies) {}
@@ -46,14 +51,40 @@ export class Fence {
   replace(command: Replacement): void {
     const { userId, client, connectionId } = command;
     const all = [...this.deps.hub.ofUser(userId)].filter((one) => one.client === client);
+    if (all.some((one) => isOpen(one) && isNumberedAfter(one, command))) {
+      this.#turnAway(connectionId);
+      return;
+    }
     // In the order in which their sessions began. -1: it is on another node, or gone.
     const place = all.findIndex(({ id }) => id === connectionId);
     for (const [index, connection] of all.entries()) {
       if (index === place || !isOlder(connection, command, index < place)) continue;
       if (this.deps.departures.has(connection)) continue;
-      connection.close(CloseCode.Replaced, 'replaced by a newer connection');
+      connection.close(CloseCode.Replaced, REASON);
     }
   }
+
+  #turnAway(connectionId: string): void {
+    const target = { connectionId };
+    const command = {
+      kind: 'disconnect',
+      target,
+      code: CloseCode.Replaced,
+      reason: REASON,
+    } as const;
+    this.deps.broker.command(command).catch((error: unknown) => {
+      // It ends by its heartbeat.
+      this.deps.observer.failed('replace', error);
+    });
+  }
+}
+
+function isOpen({ state }: Connection): boolean {
+  return state === 'open';
+}
+
+function isNumberedAfter({ attempt }: Connection, late: Replacement): boolean {
+  return attempt !== undefined && late.attempt !== undefined && attempt > late.attempt;
 }
 
 function isOlder(

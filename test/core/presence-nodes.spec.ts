@@ -145,10 +145,10 @@ describe('R-13 a node that is stopped and continued', () => {
     const { clock, nodes: all } = await nodes(2);
     const [stopped, living] = [first(all), first(all, 1)];
     const watching = await watcher(living.world);
-    const stale = await enter(stopped.world, 'ada', { clientKey: 'laptop', attempt: 2 });
+    const stale = await enter(stopped.world, 'ada', { clientKey: 'laptop', attempt: 1 });
     await hear(watching, clock);
     stopped.clock.cut();
-    // Not closed by 4409: its client has lost count.
+    // Not closed by 4409: its client does not count.
     const present = await enter(living.world, 'ada', { clientKey: 'laptop', attempt: 1 });
     await pass(clock, LEASE_MS * 2);
     expect(watching.frames()).toMatchObject([{ updated: [member('ada', present)] }]);
@@ -268,6 +268,37 @@ describe('4409 on several nodes', () => {
     for (const go of waiting) go();
     await turns(3);
     expect(newer.link.peerEnd).toBeUndefined();
+  });
+
+  it('is closed at once if its client has given it up for one that is open elsewhere', async () => {
+    const { clock, nodes: all } = await nodes(2);
+    const [one, two] = [first(all).world, first(all, 1).world];
+    const newer = await enter(one, 'ada', { clientKey: 'laptop', attempt: 2 });
+    const others = [
+      await enter(two, 'ada', { clientKey: 'phone', attempt: 1 }),
+      await enter(two, 'bob', { clientKey: 'laptop', attempt: 1 }),
+    ];
+    clock.advance(1);
+    const late = two.meet();
+    late.say({ type: 'hello', token: 'token-ada', clientKey: 'laptop', attempt: 1 });
+    await turns(4);
+    expect(late.link.peerEnd).toEqual({ code: 4409, reason: 'replaced by a newer connection' });
+    for (const { link } of [newer, ...others]) expect(link.peerEnd).toBeUndefined();
+  });
+
+  it('is let in where those that cannot be told to end it do not hear', async () => {
+    const { nodes: all } = await nodes(1, (broker) => ({
+      ...broker,
+      command: (command) =>
+        command.kind === 'disconnect'
+          ? Promise.reject(new Error('no way through'))
+          : broker.command(command),
+    }));
+    const { world } = first(all);
+    const newer = await enter(world, 'ada', { clientKey: 'laptop', attempt: 2 });
+    const late = await enter(world, 'ada', { clientKey: 'laptop', attempt: 1 });
+    expect(world.observer.failures).toMatchObject([{ where: 'replace' }]);
+    expect([newer, late].map(({ link }) => link.peerEnd)).toEqual([undefined, undefined]);
   });
 
   it.each([

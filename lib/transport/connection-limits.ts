@@ -1,4 +1,5 @@
 import { RateBucket, type Clock } from '../core/index.js';
+import { addressGroup } from './address-group.js';
 import type { HttpRefusal } from './http-refusal.js';
 
 /** How many may come, and from where. Each bound is on by default. */
@@ -12,6 +13,13 @@ export interface AdmissionLimits {
   readonly attemptBurst: number;
   /** Open connections of one address. Default 1 000. */
   readonly connectionsPerIp: number;
+  /**
+   * Leading bits by which IPv6 addresses count as one for every limit by address. Integer from 1 to 128.
+   * Default 64, of which each machine has a network of its own; 56 or 48 where attackers have larger ones;
+   * 128: each address by itself. IPv4-mapped addresses count as the IPv4 address in them. Stops one
+   * machine from having as many attempts as its network has addresses.
+   */
+  readonly ipv6PrefixLength: number;
   /**
    * Upgrades that are being decided at once; ten times as many TCP connections may be without their
    * first headers. Default 1 000. Stops a flood from piling up at the verifier, and slow senders from
@@ -36,6 +44,7 @@ export const DEFAULT_ADMISSION_LIMITS: AdmissionLimits = {
   attemptsPerSecond: 50,
   attemptBurst: 200,
   connectionsPerIp: 1_000,
+  ipv6PrefixLength: 64,
   pendingUpgrades: 1_000,
   connections: 100_000,
   upgradesPerSecond: 1_000,
@@ -141,23 +150,28 @@ export class ConnectionLimits {
   /** The place is free again. */
   left(ip: string): void {
     this.#open -= 1;
-    const state = this.#addresses.get(ip);
+    const state = this.#addresses.get(this.#group(ip));
     if (state !== undefined) state.open -= 1;
   }
 
   /** The address's state with its bucket filled up to now, moved to the end of the order of use. */
   #state(ip: string): AddressState {
+    const group = this.#group(ip);
     const now = this.clock.now();
     const { attemptsPerSecond, attemptBurst } = this.limits;
-    const known = this.#addresses.get(ip);
+    const known = this.#addresses.get(group);
     const state = known ?? { tokens: attemptBurst, at: now, open: 0 };
     const gained = ((now - state.at) / 1_000) * attemptsPerSecond;
     state.tokens = Math.min(attemptBurst, state.tokens + gained);
     state.at = now;
-    this.#addresses.delete(ip);
-    this.#addresses.set(ip, state);
+    this.#addresses.delete(group);
+    this.#addresses.set(group, state);
     if (known === undefined) this.#forget();
     return state;
+  }
+
+  #group(ip: string): string {
+    return addressGroup(ip, this.limits.ipv6PrefixLength);
   }
 
   /** Forgets addresses without connections, from the quietest on; a few looks a call. */

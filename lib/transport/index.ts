@@ -1,4 +1,5 @@
 export { DEFAULT_HEARTBEAT, type HeartbeatOptions } from './heartbeat.js';
+export { addressGroup } from './address-group.js';
 export { clientAddress, type ClientAddress, type TrustProxy } from './client-address.js';
 export { DEFAULT_ADMISSION_LIMITS, type AdmissionLimits } from './connection-limits.js';
 export { DEFAULT_HEAVY_FRAMES, FramePool, type HeavyFrameOptions } from './frame-pool.js';

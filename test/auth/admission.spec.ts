@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { AllowedOrigins, Authentication, Handshake, TrustProxy } from '../../lib/index.js';
 import { BoundedTokenVerifier } from '../../lib/nest/auth/bounded-token-verifier.js';
 import { ManualClock, RawClient } from '../../lib/testing/index.js';
+import { repeat } from '../support/redis-server.js';
 import { isAnchored, isOriginAllowed } from '../../lib/transport/index.js';
 import { Door, Gate, nameVerify, refusedStatus, type DoorSetup } from '../support/security-app.js';
 import { handshake, OFFER, RawPeer } from '../support/security-raw.js';
@@ -219,6 +220,29 @@ describe('proxies', () => {
     const direct = await openDoor({ options: { limits } });
     await direct.connect('token-a', headers('1.1.1.1'));
     expect(await refusedStatus(RawClient.open(direct.url, headers('2.2.2.2')))).toBe(429);
+  });
+});
+
+describe('a machine with a network of IPv6 addresses', () => {
+  const from = (ip: string): object => ({ socket: { headers: { 'x-forwarded-for': ip } } });
+
+  it.each([
+    [64, ['2001:db8:1:2::1', '2001:db8:1:2:3:4:5:6'], '2001:db8:1:3::1'],
+    [48, ['2001:db8:1:2::1', '2001:db8:1:3::1'], '2001:db8:2::1'],
+    [128, ['2001:db8:1:2::1', '2001:db8:1:2:0::1'], '2001:db8:1:2::2'],
+    [64, ['192.0.2.7', '::ffff:192.0.2.7'], '::ffff:192.0.2.8'],
+  ])('is limited as one address by %i bits: %j', async (ipv6PrefixLength, [one, same], other) => {
+    const limits = { connectionsPerIp: 1, ipv6PrefixLength };
+    const opened = await openDoor({ options: { trustProxy: 1, limits } });
+    const first = await opened.connect('token-a', from(one!));
+    expect(await refusedStatus(RawClient.open(opened.url, from(same!)))).toBe(429);
+    await opened.connect('token-b', from(other));
+    // What one has left another one of the network may take.
+    await first.close();
+    await repeat(async () => {
+      await opened.connect('token-a', from(same!));
+      return true;
+    });
   });
 });
 

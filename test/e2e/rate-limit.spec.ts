@@ -334,6 +334,18 @@ describe.each(platforms)('limits of requests on %s', (platform) => {
 describe('limits of requests', () => {
   afterAll(closeApps);
 
+  it('count a network of IPv6 addresses as one', async () => {
+    const overrides = new Map([[REALTIME_CLOCK, new ManualClock()]]);
+    const app = await startApp({ providers, options: { trustProxy: 1 }, overrides });
+    const codes: unknown[] = [];
+    for (const ip of ['2001:db8::1', '2001:db8::2', '2001:db8::3', '2001:db8:0:1::1']) {
+      const socket = { headers: { 'x-forwarded-for': ip } };
+      const client = await app.connect('token-ada', { socket });
+      codes.push((await client.request('1', 'ip')).type);
+    }
+    expect(codes).toEqual(['response', 'response', 'error', 'response']);
+  });
+
   it('count anonymous users by address: a new connection is no new burst', async () => {
     const auth = { verify: () => undefined, allowAnonymous: true };
     const overrides = new Map([[REALTIME_CLOCK, new ManualClock()]]);

@@ -149,6 +149,7 @@ describe('an option that breaks its rule', () => {
     ['limits.attemptsPerSecond', 1],
     ['limits.attemptBurst', 1],
     ['limits.connectionsPerIp', 1],
+    ['limits.ipv6PrefixLength', 1],
     ['limits.pendingUpgrades', 1],
     ['limits.connections', 1],
     ['limits.upgradesPerSecond', 0],
@@ -181,10 +182,14 @@ describe('an option that breaks its rule', () => {
   ];
 
   // Named with both its ends.
-  const ranged = new Set(['limits.frameBytes']);
+  const ranged = new Map([
+    ['limits.frameBytes', 268_435_456],
+    ['limits.ipv6PrefixLength', 128],
+  ]);
 
   it.each(integers)('is found: %s, an integer of at least %i', (path, least) => {
-    const rule = ranged.has(path) ? `from ${least} to 268435456` : `>= ${least}`;
+    const most = ranged.get(path);
+    const rule = most === undefined ? `>= ${least}` : `from ${least} to ${most}`;
     for (const value of [least - 1, least + 0.5, String(least), null, Infinity]) {
       const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
       expect(problemsOf(at(path, value))).toEqual([
@@ -206,6 +211,12 @@ describe('an option that breaks its rule', () => {
       ]);
     },
   );
+
+  it('is found: more bits than an address has', () => {
+    expect(problemsOf({ limits: { ipv6PrefixLength: 129 } })).toEqual([
+      'realtime.limits.ipv6PrefixLength: expected an integer from 1 to 128, got 129',
+    ]);
+  });
 
   it('is found: a frame that is larger than ws can be told', () => {
     expect(problemsOf({ limits: { frameBytes: 268_435_457 } })).toEqual([

@@ -88,6 +88,7 @@ const RULES: OptionRules = {
     attemptsPerSecond: integer(1),
     attemptBurst: integer(1),
     connectionsPerIp: integer(1),
+    ipv6PrefixLength: integer(1, 128),
     pendingUpgrades: integer(1),
     connections: integer(1),
     upgradesPerSecond: integer(0),

@@ -14,7 +14,7 @@ export interface RateLimitedRequest {
  *
  * - `'user'`: those of a user, on whatever connections. Users without credentials have a new id with every
  *   connection; they are counted by address.
- * - `'ip'`: those of an address. Users behind one NAT share it.
+ * - `'ip'`: those of an address, or of a network of IPv6 (`limits.ipv6PrefixLength`). Users behind one NAT share it.
  * - `'connection'`: those of a connection; who reconnects begins anew.
  * - a function: those for which it gives the same text, such as the room in the payload. It may reject:
  *   then the request is refused as if the handler had thrown.

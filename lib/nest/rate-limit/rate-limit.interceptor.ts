@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import {
+  Inject,
   Injectable,
   type CallHandler,
   type ExecutionContext,
@@ -10,9 +11,12 @@ import type { Observable } from 'rxjs';
 
 import { InsuredRateStore, RealtimeError, type RateCharge } from '../../core/index.js';
 import { ErrorCode } from '../../protocol/index.js';
+import { addressGroup } from '../../transport/index.js';
 import type { RealtimeConnection } from '../connection/realtime-connection.js';
 import { GatewayExplorer } from '../gateways/gateway-explorer.js';
 import { MessageContext } from '../gateways/message-context.js';
+import type { ResolvedRealtimeOptions } from '../options/realtime-options.interface.js';
+import { REALTIME_OPTIONS } from '../realtime.tokens.js';
 import type { RateLimitKey, RateLimitedRequest } from './rate-limit-options.interface.js';
 import type { RateLimitGroup } from './rate-limit-rules.js';
 
@@ -32,6 +36,7 @@ export class RateLimitInterceptor implements NestInterceptor {
   constructor(
     private readonly store: InsuredRateStore,
     private readonly explorer: GatewayExplorer,
+    @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
   ) {}
 
   /**
@@ -52,7 +57,9 @@ export class RateLimitInterceptor implements NestInterceptor {
   }
 
   async #charge(group: RateLimitGroup, request: RateLimitedRequest): Promise<void> {
-    const key = keyText(group.prefix, await subjectOf(group.key, request));
+    const { ipv6PrefixLength } = this.options.limits;
+    const address = addressGroup(request.client.ip, ipv6PrefixLength);
+    const key = keyText(group.prefix, await subjectOf(group.key, request, address));
     const charges = group.limits.map((limit): RateCharge => ({
       ...limit,
       cost: costOf(limit.cost, request),
@@ -65,13 +72,17 @@ export class RateLimitInterceptor implements NestInterceptor {
 }
 
 /** Whose request it is. */
-function subjectOf(key: RateLimitKey, request: RateLimitedRequest): string | Promise<string> {
+function subjectOf(
+  key: RateLimitKey,
+  request: RateLimitedRequest,
+  address: string,
+): string | Promise<string> {
   const { client } = request;
   if (typeof key === 'function') return key(request);
   if (key === 'connection') return client.id;
-  if (key === 'ip') return client.ip;
+  if (key === 'ip') return address;
   // An id that is made for a connection could be shed by making another connection.
-  return client.isAnonymous ? `address ${client.ip}` : `user ${client.user.id}`;
+  return client.isAnonymous ? `address ${address}` : `user ${client.user.id}`;
 }
 
 /** @throws TypeError if a function of the application gave no text. */

@@ -222,6 +222,7 @@ describe('closing', () => {
   it.each([
     [1000, 'closed'],
     [4300, 'closed'],
+    [4301, 'closed'],
     [4400, 'closed'],
     [4403, 'forbidden'],
   ])('never comes back when the server closes with %i', async (code, error) => {
@@ -231,6 +232,7 @@ describe('closing', () => {
     const failure = await outcome(world.client.request('a'));
     expect(failure).toMatchObject({ code: error, details: { code, reason: 'why' } });
     world.clock.advance(1_000_000);
+    expect(await outcome(world.client.connect())).toMatchObject({ code: error });
     expect(world.sockets).toHaveLength(1);
   });
 

@@ -1,5 +1,6 @@
 import type { Clock, Delay } from '../core/index.js';
-import type { DoubtfulFeed, MissedFeeds } from './missed-feeds.js';
+import type { MissedFeeds } from './missed-feeds.js';
+import type { CheckedFeed } from './top-check.js';
 import type { RedisLink } from './redis-link.js';
 
 /** Until rooms are looked at again whose look has failed, in milliseconds. */
@@ -11,7 +12,7 @@ export interface DelayWatchSetup {
   readonly clock: Clock;
   readonly missed: Pick<MissedFeeds, 'add' | 'idle'>;
   /** The rooms that this node listens to now. */
-  readonly feeds: () => ReadonlyMap<string, DoubtfulFeed>;
+  readonly feeds: () => ReadonlyMap<string, CheckedFeed>;
   /** The channel of a room. */
   readonly channelOf: (room: string) => string;
   /** Told what is delayed from now on; `undefined`: nothing. */
@@ -113,7 +114,7 @@ export class DelayWatch {
   }
 
   /** Whether it can be looked at and was not, since its line was lost. One that is being opened reads its top itself. */
-  #isDue(room: string, { feed, lookedAt }: DoubtfulFeed): boolean {
+  #isDue(room: string, { feed, lookedAt }: CheckedFeed): boolean {
     const line = this.setup.link.lineOf(this.setup.channelOf(room));
     return line?.isSound === true && feed.position !== undefined && lookedAt <= line.lostAt;
   }

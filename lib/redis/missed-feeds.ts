@@ -9,12 +9,6 @@ import type { CheckedFeed } from './top-check.js';
  */
 const CHUNK = 32;
 
-/** A feed that is looked at. */
-export interface DoubtfulFeed extends CheckedFeed {
-  /** When the last look that found everything began: milliseconds since 1970. 0: never, or one has failed. */
-  lookedAt: number;
-}
-
 /** What it takes to look at rooms. */
 export interface MissedFeedsSetup {
   /** The position of a room in the store; in another epoch if the store may have lost something. */
@@ -26,18 +20,18 @@ export interface MissedFeedsSetup {
 /**
  * Feeds whose channels may have lost something: because the connection that listens was made anew, or a
  * check says so. That may concern all rooms of a node at once, of which few have missed anything, or all:
- * so each is asked for its position only, some at a time, and history is read for those that are elsewhere. Redis and this process go on
- * with everything else meanwhile.
+ * so each is asked for its position only, some at a time, and history is read for those that are
+ * elsewhere. Redis and this process go on with everything else meanwhile.
  */
 export class MissedFeeds {
-  readonly #waiting = new Set<DoubtfulFeed>();
+  readonly #waiting = new Set<CheckedFeed>();
   #running: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(private readonly setup: MissedFeedsSetup) {}
 
   /** Has a feed looked at; it is open. */
-  add(entry: DoubtfulFeed): void {
+  add(entry: CheckedFeed): void {
     if (this.#isClosed) return;
     this.#waiting.add(entry);
     this.#running ??= this.#run();
@@ -66,8 +60,8 @@ export class MissedFeeds {
     this.#running = undefined;
   }
 
-  #take(): DoubtfulFeed[] {
-    const taken: DoubtfulFeed[] = [];
+  #take(): CheckedFeed[] {
+    const taken: CheckedFeed[] = [];
     for (const entry of this.#waiting) {
       if (taken.length === CHUNK) break;
       taken.push(entry);
@@ -77,7 +71,7 @@ export class MissedFeeds {
   }
 
   /** Never rejects: what fails is looked at again, or found by the next check of tops. */
-  async #look(entry: DoubtfulFeed): Promise<{ readonly error?: unknown }> {
+  async #look(entry: CheckedFeed): Promise<{ readonly error?: unknown }> {
     const { keys, feed } = entry;
     // From here on: who is added meanwhile need not be.
     entry.lookedAt = this.setup.clock.now();

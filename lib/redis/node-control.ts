@@ -127,7 +127,7 @@ export class NodeControl {
       forget: () => store.forget(keys),
       observer,
     });
-    return { keys, feed, touchedAt: clock.now() };
+    return { keys, feed, touchedAt: clock.now(), lookedAt: 0 };
   }
 
   #obey(payload: string | undefined): void {

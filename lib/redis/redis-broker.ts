@@ -15,7 +15,7 @@ import type {
 } from '../core/index.js';
 import type { Position } from '../protocol/index.js';
 import { DelayWatch } from './delay-watch.js';
-import { MissedFeeds, type DoubtfulFeed } from './missed-feeds.js';
+import { MissedFeeds } from './missed-feeds.js';
 import { NodeControl } from './node-control.js';
 import { unavailable } from './redis-errors.js';
 import type { RedisKeys, StreamKeys } from './redis-keys.js';
@@ -23,7 +23,7 @@ import type { RedisLink } from './redis-link.js';
 import { RedisPublisher } from './redis-publisher.js';
 import { RoomFeed } from './room-feed.js';
 import { RoomStore } from './room-store.js';
-import { TopCheck } from './top-check.js';
+import { TopCheck, type CheckedFeed } from './top-check.js';
 
 /** How the broker on Redis behaves. Everything has a default. */
 export interface RedisBrokerOptions {
@@ -65,7 +65,7 @@ export interface RedisBrokerSetup {
 }
 
 /** A room that this node listens to. */
-interface Subscription extends DoubtfulFeed {
+interface Subscription extends CheckedFeed {
   /** Whether anybody here wants its messages; else it only lingers. */
   isWanted: boolean;
   readonly ready: Promise<Position>;

@@ -17,6 +17,8 @@ export interface CheckedFeed {
   readonly feed: RoomFeed;
   /** When the store was last told to keep the room's position; milliseconds since 1970. */
   touchedAt: number;
+  /** When the last look that found everything began: milliseconds since 1970. 0: never, or one has failed. */
+  lookedAt: number;
 }
 
 /** What the check needs. */

@@ -4,7 +4,8 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { Delay } from '../../lib/core/index.js';
 import type { Position } from '../../lib/protocol/index.js';
 import { DelayWatch } from '../../lib/redis/delay-watch.js';
-import { MissedFeeds, type DoubtfulFeed } from '../../lib/redis/missed-feeds.js';
+import { MissedFeeds } from '../../lib/redis/missed-feeds.js';
+import type { CheckedFeed } from '../../lib/redis/top-check.js';
 import type { Line } from '../../lib/redis/redis-channels.js';
 import { RedisKeys } from '../../lib/redis/redis-keys.js';
 import { RoomFeed } from '../../lib/redis/room-feed.js';
@@ -27,7 +28,7 @@ class World {
   readonly clock = new ManualClock();
   readonly x = new FakeLine();
   readonly y = new FakeLine();
-  readonly feeds = new Map<string, DoubtfulFeed>();
+  readonly feeds = new Map<string, CheckedFeed>();
   readonly observer = new RecordingObserver();
   /** What is told of the rooms, one entry for each time. */
   readonly told: (string | string[])[] = [];

@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 
 import type { HistoryPage } from '../../lib/core/index.js';
 import type { Position } from '../../lib/protocol/index.js';
-import { MissedFeeds, type DoubtfulFeed } from '../../lib/redis/missed-feeds.js';
+import { MissedFeeds } from '../../lib/redis/missed-feeds.js';
+import type { CheckedFeed } from '../../lib/redis/top-check.js';
 import { RedisKeys } from '../../lib/redis/redis-keys.js';
 import { RoomFeed } from '../../lib/redis/room-feed.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -15,7 +16,7 @@ const clock = new ManualClock();
 const TOP: Position = { epoch: 'e1', offset: 3 };
 
 /** A feed at the top, that notes when its history is read. */
-async function openFeed(name: string, reads: string[]): Promise<DoubtfulFeed> {
+async function openFeed(name: string, reads: string[]): Promise<CheckedFeed> {
   const feed = new RoomFeed({
     top: () => Promise.resolve(TOP),
     read: () => {
@@ -31,7 +32,7 @@ async function openFeed(name: string, reads: string[]): Promise<DoubtfulFeed> {
   return { keys: keys.room(name), feed, touchedAt: 0, lookedAt: 0 };
 }
 
-const openFeeds = (count: number, reads: string[]): Promise<DoubtfulFeed[]> =>
+const openFeeds = (count: number, reads: string[]): Promise<CheckedFeed[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => openFeed(`room-${String(n)}`, reads)));
 
 describe('feeds that may have missed something', () => {

@@ -27,7 +27,7 @@ function feedAt(name: string, top: Position): CheckedFeed {
     moved: () => undefined,
     observer: new RecordingObserver(),
   });
-  return { keys: keys.room(name), feed, touchedAt: clock.now() };
+  return { keys: keys.room(name), feed, touchedAt: clock.now(), lookedAt: 0 };
 }
 
 /** A single server with these rooms. */

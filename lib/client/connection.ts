@@ -86,11 +86,15 @@ export class Connection {
 
   #open(token: string | undefined): void {
     const { url, environment } = this.#settings;
+    const Socket = environment.WebSocket;
+    // Trying again is no use: this stays so, as does a malformed URL or a forbidden one (ws: from https:).
+    if (!Socket) {
+      this.#owner.refused(this, clientError('no-websocket'));
+      return;
+    }
     try {
-      if (!environment.WebSocket) throw new TypeError('No WebSocket here.');
-      this.#socket = new environment.WebSocket(url, [SUBPROTOCOL]);
+      this.#socket = new Socket(url, [SUBPROTOCOL]);
     } catch (cause) {
-      // A malformed URL or a forbidden one (ws: from https:) stays so: trying again is no use.
       this.#owner.refused(this, clientError('invalid-url', { cause }));
       return;
     }

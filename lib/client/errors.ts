@@ -34,6 +34,8 @@ export const ClientErrorCode = {
   OutboxFailed: 'outbox-failed',
   /** Another page has opened the outbox. */
   OutboxInUse: 'outbox-in-use',
+  /** The runtime has no `WebSocket`, and none was given: Node 20 needs `{ WebSocket }` from `ws`. */
+  NoWebSocket: 'no-websocket',
   /** The runtime refused the URL; `cause` is its error. */
   InvalidUrl: 'invalid-url',
   /** The token function threw; `cause` is what it threw. The client tries again. */

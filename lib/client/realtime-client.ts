@@ -75,7 +75,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
    * when connected, however many attempts that takes.
    *
    * @throws RealtimeClientError (rejects) when the client closed for good, with the reason's code:
-   * `closed`, `unauthorized`, `forbidden`, `invalid-url` or `attempts-exhausted`.
+   * `closed`, `unauthorized`, `forbidden`, `invalid-url`, `no-websocket` or `attempts-exhausted`.
    */
   connect(): Promise<void> {
     return this[CORE].connect();

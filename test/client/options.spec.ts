@@ -84,10 +84,7 @@ describe("a client's options, checked", () => {
   it('end the client at once where neither they nor the runtime have a WebSocket', async () => {
     const world = new World({}, { WebSocket: undefined });
     const error = await outcome(world.client.connect());
-    expect(error).toMatchObject({
-      code: 'invalid-url',
-      cause: new TypeError('No WebSocket here.'),
-    });
+    expect(error).toMatchObject({ code: 'no-websocket' });
     expect(world.client.state).toBe('closed');
   });
 

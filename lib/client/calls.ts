@@ -54,7 +54,7 @@ export class Calls {
       const { timeoutMs = this.#settings.requestTimeoutMs } = options ?? {};
       // What is no number passes no comparison.
       if (!(timeoutMs >= 1)) {
-        reject(clientError('invalid-option', {}, 'timeoutMs'));
+        reject(clientError('invalid-option', {}, 'timeoutMs: expected a number from 1'));
         return;
       }
       this.start(question, { receive, fail: reject }, { ...options, timeoutMs });

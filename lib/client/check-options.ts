@@ -8,18 +8,19 @@ function expectObject(path: string, value: unknown): void {
 
 function checkReconnect(reconnect: NonNullable<RealtimeClientOptions['reconnect']>): void {
   expectObject('reconnect', reconnect);
-  const { minDelayMs = 1, maxDelayMs, stableAfterMs, maxAttempts } = reconnect;
+  const { minDelayMs = 1_000, maxDelayMs = minDelayMs } = reconnect;
+  const { stableAfterMs = 0, maxAttempts = 0 } = reconnect;
   atLeast(1, 'reconnect.minDelayMs', minDelayMs);
-  atLeast(minDelayMs, 'reconnect.maxDelayMs', maxDelayMs ?? minDelayMs);
-  atLeast(0, 'reconnect.stableAfterMs', stableAfterMs ?? 0);
-  atLeast(0, 'reconnect.maxAttempts', maxAttempts ?? 0);
+  atLeast(minDelayMs, 'reconnect.maxDelayMs', maxDelayMs);
+  atLeast(0, 'reconnect.stableAfterMs', stableAfterMs);
+  atLeast(0, 'reconnect.maxAttempts', maxAttempts);
 }
 
 function checkBuffer(buffer: NonNullable<RealtimeClientOptions['buffer']>): void {
   expectObject('buffer', buffer);
-  const { maxCalls, maxBytes, whenFull } = buffer;
-  atLeast(0, 'buffer.maxCalls', maxCalls ?? 0);
-  atLeast(0, 'buffer.maxBytes', maxBytes ?? 0);
+  const { maxCalls = 0, maxBytes = 0, whenFull } = buffer;
+  atLeast(0, 'buffer.maxCalls', maxCalls);
+  atLeast(0, 'buffer.maxBytes', maxBytes);
   const isPolicy = whenFull === undefined || typeof whenFull === 'function';
   expectOption('buffer.whenFull', whenFull, 'a function', isPolicy);
 }
@@ -49,16 +50,16 @@ const isNumber = (value: unknown): boolean => typeof value === 'number';
  * kind of the value, never the value, unless that is a number: it may be a secret.
  */
 export function checkOptions(options: RealtimeClientOptions): RealtimeClientOptions {
-  const { token, WebSocket, reconnect = {}, buffer = {}, autoConnect, identity } = options;
+  const { token, WebSocket, reconnect = {}, buffer = {}, autoConnect = true, identity } = options;
+  const { requestTimeoutMs = 1, connectTimeoutMs = 1 } = options;
   // Storage gives null for a token that is not there.
   const isToken = ['string', 'function'].includes(typeof (token ?? ''));
   expectOption('token', token, 'a string or a function', isToken);
   const isConstructor = WebSocket === undefined || typeof WebSocket === 'function';
   expectOption('WebSocket', WebSocket, 'a constructor', isConstructor);
-  const isSwitch = typeof (autoConnect ?? true) === 'boolean';
-  expectOption('autoConnect', autoConnect, 'true or false', isSwitch);
-  atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 1);
-  atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 1);
+  expectOption('autoConnect', autoConnect, 'true or false', typeof autoConnect === 'boolean');
+  atLeast(1, 'requestTimeoutMs', requestTimeoutMs);
+  atLeast(1, 'connectTimeoutMs', connectTimeoutMs);
   checkReconnect(reconnect);
   checkBuffer(buffer);
   if (identity !== undefined) checkIdentity(identity);

@@ -104,6 +104,7 @@ export class RoomStream {
     else if (!before) this.#enter(frame);
     else if (gap && !this.#takesState) this.#jump(gap.position);
     const position = this.position ?? frame;
+    const wasMissing = before && before === this.#askedFrom;
     return () => {
       if (isReset) {
         this.#needsState = false;
@@ -120,6 +121,8 @@ export class RoomStream {
           this.#host.lifecycle.emit('recovered', { position, replayed });
         }
       }
+      // What asking has not brought it would not bring right after: another hole here is a loss.
+      if (wasMissing) this.#askedFrom = this.position;
     };
   }
 

@@ -193,7 +193,10 @@ export class RealtimeEmitter {
     await this.#control.command({ kind: 'reauthorize', userId });
   }
 
-  /** Ends the connection; what still waits rejects with `unavailable`. A second call does nothing. */
+  /**
+   * Ends the connection. What was not sent rejects with `unavailable`, what was and has no answer with
+   * `timeout`: await what has to arrive. A second call does nothing.
+   */
   close(): void {
     this.#publisher.close();
     this.#link.close();

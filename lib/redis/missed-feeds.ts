@@ -73,14 +73,14 @@ export class MissedFeeds {
   /** Never rejects: what fails is looked at again, or found by the next check of tops. */
   async #look(entry: CheckedFeed): Promise<{ readonly error?: unknown }> {
     const { keys, feed } = entry;
-    // From here on: who is added meanwhile need not be.
-    entry.lookedAt = this.setup.clock.now();
+    const beganAt = this.setup.clock.now();
     try {
       const { epoch, offset } = await this.setup.top(keys);
       // One that is reading may be there and not have told what it has lost.
       const isThere =
         !feed.isHealing && feed.position?.epoch === epoch && feed.position.offset === offset;
-      if (!isThere && !this.#isClosed && !(await feed.heal())) entry.lookedAt = 0;
+      const isWhole = isThere || this.#isClosed || (await feed.heal());
+      entry.lookedAt = isWhole ? beganAt : 0;
       return {};
     } catch (error) {
       entry.lookedAt = 0;

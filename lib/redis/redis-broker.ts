@@ -250,6 +250,7 @@ export class RedisBroker implements Broker {
         // One that is being opened may have read its position before.
         void ready.then(
           () => {
+            subscription.lookedAt = 0;
             this.#missed.add(subscription);
           },
           () => undefined,

@@ -117,12 +117,15 @@ export class RedisPublisher {
     return batch.add(publication, options, bytes);
   }
 
-  /** Ends it; what waits is rejected. */
+  /** Ends it. What was not sent has not taken effect, of what was nobody knows. */
   close(): void {
+    const why = 'the broker was closed';
     this.#isClosed = true;
     this.#stop();
+    this.#due.clear();
     for (const { batches } of this.#queues.values()) {
-      for (const batch of batches) batch.fail(unavailable('the broker was closed'));
+      for (const batch of batches)
+        batch.fail(batch.isSent ? unknownOutcome(why) : unavailable(why));
     }
     this.#queues.clear();
   }
@@ -193,6 +196,7 @@ export class RedisPublisher {
     } catch (error) {
       batch.fail(whyRejected(error));
     }
+    if (this.#isClosed) return;
     queue.batches.shift();
     this.#queuedBytes -= batch.bytes;
     if (queue.batches.length > 0) this.#send(queue);

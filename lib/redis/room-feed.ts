@@ -2,6 +2,7 @@ import type { DeliveredPublication, HistoryPage, Observer } from '../core/index.
 import type { Position } from '../protocol/index.js';
 import { decodeFrame, type Frame } from './frame.js';
 import type { ChannelListener } from './redis-channels.js';
+import { unavailable } from './redis-errors.js';
 
 /** What a feed needs of the store, and where its messages go. */
 export interface FeedSetup {
@@ -61,13 +62,16 @@ export class RoomFeed implements ChannelListener {
    * Begins at the room's top. The channel has to be subscribed to by then.
    *
    * @param from begins after this offset instead, with what history still holds.
+   * @throws RealtimeError `unavailable` if that could not be read.
    */
   async open(from?: number): Promise<Position> {
     const arrivals = this.#arrivals;
     const top = await this.setup.top();
     this.#position = from === undefined ? top : { epoch: top.epoch, offset: from };
     if (from === undefined) this.#release(arrivals);
-    if (this.#again || from !== undefined) await this.heal();
+    const isWhole = (!this.#again && from === undefined) || (await this.heal());
+    // Whoever wants what is held does not begin without it; a room's loss is told later.
+    if (!isWhole && from !== undefined) throw unavailable('expected what the store holds');
     return top;
   }
 

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 
-/** An address of version 4 in one of version 6 (RFC 4291, section 2.5.5.2), as a dual-stack socket has it. */
-const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
+/** How an address of version 4 in one of version 6 begins (RFC 4291, section 2.5.5.2): as numbers of 16 bits. */
+const MAPPED = '0,0,0,0,0,65535';
 
 const GROUPS = 8;
 const GROUP_BITS = 16;
@@ -14,10 +14,14 @@ const GROUP_BITS = 16;
  * @param prefixLength bits that addresses of version 6 have in common. 1 to 128; 128: each counts by itself.
  */
 export function addressGroup(ip: string, prefixLength: number): string {
-  const mapped = MAPPED.exec(ip)?.[1];
-  if (mapped !== undefined) return mapped;
   if (!isIPv6(ip)) return ip;
   const groups = groupsOf(ip);
+  if (String(groups.slice(0, 6)) === MAPPED) {
+    return groups
+      .slice(6)
+      .flatMap((group) => [group >> 8, group & 255])
+      .join('.');
+  }
   const kept = groups.map((group, index) => {
     const bits = Math.min(GROUP_BITS, Math.max(0, prefixLength - index * GROUP_BITS));
     return (group & (0xffff << (GROUP_BITS - bits))).toString(16);

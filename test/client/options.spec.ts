@@ -44,6 +44,17 @@ describe("a client's options, checked", () => {
       { reconnect: { maxAttempts: '10' } },
       'reconnect.maxAttempts: expected a number from 0, got string',
     ],
+    [
+      { reconnect: { maxDelayMs: 100 } },
+      'reconnect.maxDelayMs: expected a number from 1000, got 100',
+    ],
+    [
+      { reconnect: { maxAttempts: null } },
+      'reconnect.maxAttempts: expected a number from 0, got null',
+    ],
+    [{ buffer: { maxCalls: null } }, 'buffer.maxCalls: expected a number from 0, got null'],
+    [{ requestTimeoutMs: null }, 'requestTimeoutMs: expected a number from 1, got null'],
+    [{ autoConnect: null }, 'autoConnect: expected true or false, got null'],
     [{ requestTimeoutMs: 0 }, 'requestTimeoutMs: expected a number from 1, got 0'],
     [{ requestTimeoutMs: 5n }, 'requestTimeoutMs: expected a number from 1, got bigint'],
     [{ connectTimeoutMs: NaN }, 'connectTimeoutMs: expected a number from 1, got NaN'],
@@ -101,7 +112,7 @@ describe('the options of a call', () => {
       const world = await connectedWorld();
       const options = { timeoutMs } as { timeoutMs: number };
       const error = await outcome(world.client.request('a', undefined, options));
-      expect(error).toEqual(invalid('timeoutMs'));
+      expect(error).toEqual(invalid('timeoutMs: expected a number from 1'));
       expect(world.socket.frames('request')).toEqual([]);
     },
   );

@@ -84,6 +84,15 @@ describe('a message that comes early', () => {
     expect(log).toEqual(['recovered 3+0', 'gap position-unknown 5', 6]);
   });
 
+  it('is told of, not asked for, where asking has just brought nothing', async () => {
+    const { world, log } = await roomWithHole();
+    world.socket.receive(subscribed(5, { id: '1', recovered: false, reason: 'evicted' }));
+    world.socket.receive(message(7));
+    world.socket.receive(message(8));
+    expect(log).toEqual(['gap evicted 5', 'gap position-unknown 6', 7, 8]);
+    expect(world.socket.frames('subscribe')).toHaveLength(1);
+  });
+
   it('is lost after what was missing came, when the verdict is bad', async () => {
     const { world, log } = await roomWithHole();
     world.socket.receive(message(4));

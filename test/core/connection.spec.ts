@@ -362,7 +362,7 @@ describe('an open connection', () => {
     await turn();
     expect(peer.link.isPaused).toBe(true);
     gate.resolve();
-    for (let turn = 0; turn < 5; turn += 1) {
+    for (let round = 0; round < 5; round += 1) {
       await turns(5);
       world.clock.advance(1);
     }

@@ -74,7 +74,7 @@ function optionsOf(options: unknown): RoomOptions {
 async function rightsOf(
   options: RoomOptions,
   policy: RoomPolicy = {},
-  module: RealtimeModuleOptions = {},
+  moduleOptions: RealtimeModuleOptions = {},
 ): Promise<RoomRights> {
   @RealtimeRoom(':name', options)
   class ChatRooms {
@@ -82,7 +82,7 @@ async function rightsOf(
       Object.assign(this, policy);
     }
   }
-  const registry = await explore([ChatRooms], {}, module);
+  const registry = await explore([ChatRooms], {}, moduleOptions);
   const rights = registry.find('x');
   if (rights === undefined) throw new Error('expected the room to be declared');
   return rights;

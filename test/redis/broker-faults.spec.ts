@@ -13,7 +13,7 @@ import {
 } from '../support/redis-server.js';
 import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-import { until } from '../support/turns.js';
+import { turns, until } from '../support/turns.js';
 
 const ROOM = 'chat/general';
 const keys = freshKeys();
@@ -230,6 +230,23 @@ describe('a publish', () => {
       'rejected',
     ]);
     expect((await put(reader.broker, ROOM, 'm5')).position.offset).toBe(3);
+  });
+
+  it('takes no effect if it was not sent when the broker closes, and may have if it was', async () => {
+    const reader = await startNode();
+    const waiting = put(reader.broker, ROOM, 'm1');
+    const closed = reader.broker.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'unavailable' });
+    await closed;
+    const other = await startNode({}, undefined, server);
+    expect((await other.broker.top(ROOM)).offset).toBe(0);
+    server.process?.kill('SIGSTOP');
+    const sent = put(other.broker, ROOM, 'm2');
+    await turns(10);
+    const ended = other.broker.close();
+    await expect(sent).rejects.toMatchObject({ code: 'timeout' });
+    server.process?.kill('SIGCONT');
+    await ended;
   });
 
   it('is refused if its payload could be taken for the end of a message', async () => {

@@ -93,6 +93,25 @@ describe('feeds that may have missed something', () => {
     expect(moved).toEqual([top]);
   });
 
+  it('have been looked at when the store has answered, from when it was asked', async () => {
+    const answer = deferred<Position>();
+    let asked = 0;
+    const top = (): Promise<Position> => {
+      asked += 1;
+      return answer.promise;
+    };
+    const missed = new MissedFeeds({ top, clock, observer: new RecordingObserver() });
+    const [entry] = await openFeeds(1, []);
+    missed.add(entry!);
+    await until(() => asked === 1);
+    const askedAt = clock.now();
+    clock.advance(50);
+    expect(entry?.lookedAt).toBe(0);
+    answer.resolve(TOP);
+    await missed.idle();
+    expect(entry?.lookedAt).toBe(askedAt);
+  });
+
   it('are told of where the store does not answer, and the others are asked all the same', async () => {
     const reads: string[] = [];
     const observer = new RecordingObserver();

@@ -271,4 +271,11 @@ describe('a feed of a room', () => {
     await world.feed.open(0);
     expect(world.seen).toEqual(['3 c', '4 d']);
   });
+
+  it('does not begin without what it was told to begin with', async () => {
+    const world = new FeedWorld();
+    world.put('a');
+    world.failure = new Error('away');
+    await expect(world.feed.open(0)).rejects.toMatchObject({ code: 'unavailable' });
+  });
 });

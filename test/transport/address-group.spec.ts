@@ -12,6 +12,8 @@ describe('addresses', () => {
     ['2001:db8:1:2f00::', '2001:db8:1:2fff::', 56],
     ['::ffff:192.0.2.7', '192.0.2.7', 64],
     ['::FFFF:192.0.2.7', '192.0.2.7', 1],
+    ['::ffff:c000:207', '192.0.2.7', 64],
+    ['0:0:0:0:0:ffff:192.0.2.7', '192.0.2.7', 64],
     ['64:ff9b::192.0.2.7', '64:ff9b::c000:207', 128],
   ])('%s and %s count as one by %i bits', (one, other, bits) => {
     expect(addressGroup(one, bits)).toBe(addressGroup(other, bits));

@@ -58,7 +58,7 @@ export class RateLimitInterceptor implements NestInterceptor {
 
   async #charge(group: RateLimitGroup, request: RateLimitedRequest): Promise<void> {
     const { ipv6PrefixLength } = this.options.limits;
-    const address = addressGroup(request.client.ip, ipv6PrefixLength);
+    const address = () => addressGroup(request.client.ip, ipv6PrefixLength);
     const key = keyText(group.prefix, await subjectOf(group.key, request, address));
     const charges = group.limits.map((limit): RateCharge => ({
       ...limit,
@@ -75,14 +75,14 @@ export class RateLimitInterceptor implements NestInterceptor {
 function subjectOf(
   key: RateLimitKey,
   request: RateLimitedRequest,
-  address: string,
+  address: () => string,
 ): string | Promise<string> {
   const { client } = request;
   if (typeof key === 'function') return key(request);
   if (key === 'connection') return client.id;
-  if (key === 'ip') return address;
+  if (key === 'ip') return address();
   // An id that is made for a connection could be shed by making another connection.
-  return client.isAnonymous ? `address ${address}` : `user ${client.user.id}`;
+  return client.isAnonymous ? `address ${address()}` : `user ${client.user.id}`;
 }
 
 /** @throws TypeError if a function of the application gave no text. */

@@ -191,7 +191,11 @@ for index = 1, messages do
     if client then keep_operation(client, field, own) end
   end
 end
-if is_repeated then return results end
+if is_repeated then
+  -- It may have begun an epoch.
+  keep(KEYS[1], ARGV[4])
+  return results
+end
 add_entry()
 for _, client in pairs(clients) do
   if client.is_new then write_operations(client) end

@@ -10,6 +10,9 @@
 -- Stands between the parts of a message; no JSON text has such a character.
 local UNIT = '\31'
 
+-- How entries are written, to be raised with each change: versions that write otherwise share no epoch.
+local FORMAT = ' 2'
+
 -- Milliseconds since 1970 by this server: no node's clock decides on anything.
 local function now_ms()
   local time = redis.call('TIME')
@@ -21,7 +24,7 @@ end
 local function generation()
   local info = redis.call('INFO', 'replication')
   local _, before = string.find(info, 'master_replid:', 1, true)
-  return string.sub(info, before + 1, before + 40)
+  return string.sub(info, before + 1, before + 40) .. FORMAT
 end
 
 -- Has a key kept for so many milliseconds, and an eighth more, so that not each publish has to say so.

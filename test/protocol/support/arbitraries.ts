@@ -236,10 +236,10 @@ export function mutated(source: fc.Arbitrary<string>): fc.Arbitrary<string> {
     fc.constantFrom('\\u', '\\u00', 'null', '{}', '""', '\uD800', '__proto__', '{"a":'),
   );
   const edit = fc.tuple(fc.nat(), fc.nat(3), piece);
-  return fc.tuple(source, fc.array(edit, { minLength: 1, maxLength: 4 })).map(([text, edits]) =>
+  return fc.tuple(source, fc.array(edit, { minLength: 1, maxLength: 4 })).map(([whole, edits]) =>
     edits.reduce((present, [where, taken, put]) => {
       const at = where % (present.length + 1);
       return present.slice(0, at) + put + present.slice(at + taken);
-    }, text),
+    }, whole),
   );
 }

@@ -61,8 +61,8 @@ export function track(promise: Promise<unknown>, cancel?: () => void): Call {
 }
 
 /** Reads a stream to its end; giving it up is what leaving the loop does. */
-function readStream(stream: AsyncIterable<unknown>): Call {
-  const iterator = stream[Symbol.asyncIterator]();
+function readStream(answers: AsyncIterable<unknown>): Call {
+  const iterator = answers[Symbol.asyncIterator]();
   const items: unknown[] = [];
   async function read(): Promise<undefined> {
     for (let item = await iterator.next(); item.done !== true; item = await iterator.next()) {

@@ -167,8 +167,8 @@ describe('a pool that reads large frames', () => {
     await fc.assert(
       fc.asyncProperty(texts, async (text) => {
         const [read, expected] = [await reader.parse(text), decodeClientFrame(text)];
-        const whole = (frame: typeof expected) =>
-          frame instanceof ProtocolError ? frame : told(frame);
+        const whole = (value: typeof expected) =>
+          value instanceof ProtocolError ? value : told(value);
         expect(whole(read)).toEqual(whole(expected));
       }),
       { numRuns: 3_000 },

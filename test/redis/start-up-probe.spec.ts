@@ -1,9 +1,10 @@
 /** What the start says of servers that are older, or other, than what is needed (D-17). */
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 import { probeAtStart, RedisLink, type RedisSource } from '../../lib/redis/index.js';
 import { SystemClock, SystemRandom } from '../../lib/system/index.js';
 import { RecordingObserver } from '../support/fakes.js';
+import { ClusterFarm } from '../support/redis-cluster.js';
 import { repeat, startRedis, type RedisServer } from '../support/redis-server.js';
 import { freshKeys } from '../support/redis-world.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -79,5 +80,84 @@ describe('the start of a node', () => {
     expect(await probe({ url: server.url })).toContain(
       'the server is part of a cluster: use realtime.redis.cluster',
     );
+  });
+});
+
+describe('the start of a node on a cluster', () => {
+  let farm: ClusterFarm;
+  /** Addresses, in the order that rights are given in. */
+  let masters: string[];
+
+  beforeAll(async () => {
+    // ioredis says so itself, on the console, where INFO is not allowed.
+    jest.spyOn(console, 'warn').mockReturnValue(undefined);
+    farm = await ClusterFarm.start();
+  });
+
+  afterAll(async () => {
+    jest.restoreAllMocks();
+    await farm.stop();
+  });
+
+  /** Asks as a user that lacks rights on some masters, by their index, and none elsewhere. */
+  async function probeWithout(lacking: Readonly<Record<number, string>>): Promise<string[]> {
+    masters = [];
+    for (const { server: member, isMaster } of await farm.members()) {
+      const lacks = isMaster ? (lacking[masters.length] ?? '') : '';
+      if (isMaster) masters.push(`${member.host}:${String(member.port)}`);
+      const rights = lacks === '' ? [] : lacks.split(' ');
+      const user = ['node', 'reset', 'on', '>secret', '~test-*', '&test-*', '+@all', ...rights];
+      await member.client().call('acl', ['SETUSER', ...user]);
+    }
+    const redisOptions = { username: 'node', password: 'secret' };
+    return probe({ cluster: { nodes: farm.addresses, options: { redisOptions } } });
+  }
+
+  it('says nothing of masters that all have everything', async () => {
+    expect(await probeWithout({})).toEqual([]);
+  });
+
+  it.each([0, 1, 2])('names the one master that lacks a right, be it number %i', async (index) => {
+    expect(await probeWithout({ [index]: '-xadd -spublish' })).toEqual([
+      expect.stringMatching(
+        new RegExp(
+          `^${masters[index]!}: the user of this connection has to be allowed XADD, SPUBLISH to test-`,
+        ),
+      ),
+    ]);
+  });
+
+  it('names each master with what is missing there', async () => {
+    const found = await probeWithout({ 0: '-info', 1: '-@scripting', 2: '-xadd' });
+    expect(found).toHaveLength(3);
+    const [first, second, third] = masters as [string, string, string];
+    expect(found).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining(`${first}: the user of this connection has to be allowed INFO: NO`),
+        expect.stringContaining(`${second}: publishing is refused: NOPERM`),
+        `${third}: the user of this connection has to be allowed XADD`,
+      ]),
+    );
+  });
+
+  it('says once what all masters lack', async () => {
+    expect(await probeWithout({ 0: '-xadd', 1: '-xadd', 2: '-xadd' })).toEqual([
+      'the user of this connection has to be allowed XADD',
+    ]);
+  });
+
+  it('says which master does not answer, and does not wait for it without end', async () => {
+    await probeWithout({});
+    const [stopped] = await farm.members().then((all) => all.filter(({ isMaster }) => isMaster));
+    stopped!.server.process!.kill('SIGSTOP');
+    try {
+      const { host, port } = stopped!.server;
+      const tools = { keys: freshKeys(), clock: new SystemClock(), random: new SystemRandom() };
+      expect(await probeAtStart({ ...tools, link: link!, timeoutMs: 300 })).toEqual([
+        `${host}:${String(port)}: INFO is not answered: Redis did not answer within 300 ms`,
+      ]);
+    } finally {
+      stopped!.server.process!.kill('SIGCONT');
+    }
   });
 });

@@ -75,7 +75,8 @@ const SUBSCRIBER = {
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
-  retryStrategy: null,
+  // No number: never. ioredis 5 has no `null` in its types.
+  retryStrategy: () => null,
   readOnly: false,
 } satisfies RedisOptions;
 

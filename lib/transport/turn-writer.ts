@@ -3,9 +3,14 @@ import { frameOf, joinFrames, wireOf, type Outgoing } from './text-frame.js';
 
 /** A link that has something to write. */
 export interface Gathering {
+  /** Bytes that were gathered. */
+  readonly gatheredBytes: number;
   /** Writes what was gathered. */
   flush(): void;
 }
+
+/** Links that have gathered more than this are written to when all others have been. Bytes: 16 KiB. */
+const LARGE_BYTES = 16_384;
 
 /** Calls back when everything that happens in this turn of the event loop has happened. */
 export type AtEndOfTurn = (callback: () => void) => void;
@@ -69,7 +74,13 @@ export class TurnWriter {
     this.#links = [];
     // What is taken while this goes on belongs to the next turn.
     this.#bundles = [];
-    for (const link of links) link.flush();
+    // A write of a few bytes does not wait for megabytes of others.
+    const large: Gathering[] = [];
+    for (const link of links) {
+      if (link.gatheredBytes > LARGE_BYTES) large.push(link);
+      else link.flush();
+    }
+    for (const link of large) link.flush();
     // Kept any longer, they would only keep memory.
     this.#payload = this.#frame = this.#joined = undefined;
     this.#parts = [];

@@ -76,7 +76,11 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
   get bufferedBytes(): number {
     // The stream is not asked where it has nothing: one look less at a cold object a delivery.
     const waiting = this.waitingSince > 0 ? this.stream.writableLength : 0;
-    return this.#gatheredBytes + (this.#open?.bytes ?? 0) + waiting;
+    return this.gatheredBytes + waiting;
+  }
+
+  get gatheredBytes(): number {
+    return this.#gatheredBytes + (this.#open?.bytes ?? 0);
   }
 
   /**

@@ -31,6 +31,9 @@ function bundleOf(...texts: string[]): MessageBundle {
   return bundle;
 }
 
+/** A link that has gathered so much. */
+const linkOf = (flush: () => void, gatheredBytes = 1): Gathering => ({ gatheredBytes, flush });
+
 /** A writer whose turns end by hand. */
 function makeWriter() {
   let end: (() => void) | undefined;
@@ -72,7 +75,7 @@ describe('a turn', () => {
   it('ends with one flush of each link that asked for it, in the order in which they asked', () => {
     const { writer, endTurn, turns } = makeWriter();
     const flushed: string[] = [];
-    const link = (name: string): Gathering => ({ flush: () => flushed.push(name) });
+    const link = (name: string) => linkOf(() => flushed.push(name));
     writer.add(link('a'));
     writer.add(link('b'));
     expect(turns()).toBe(1);
@@ -84,15 +87,27 @@ describe('a turn', () => {
     expect(flushed).toEqual(['a', 'b', 'c']);
   });
 
+  it('writes the links last that have a lot to write', () => {
+    const { writer, endTurn } = makeWriter();
+    const flushed: string[] = [];
+    const link = (name: string, bytes: number) => linkOf(() => flushed.push(name), bytes);
+    writer.add(link('megabytes', 1_048_576));
+    writer.add(link('a message', 200));
+    writer.add(link('a burst', 16_384));
+    writer.add(link('a page', 16_385));
+    endTurn();
+    expect(flushed).toEqual(['a message', 'a burst', 'megabytes', 'a page']);
+  });
+
   it('that sends while it is flushed is followed by another', () => {
     const { writer, endTurn, turns } = makeWriter();
     const flushed: string[] = [];
-    writer.add({
-      flush: () => {
-        flushed.push('first');
-        writer.add({ flush: () => flushed.push('second') });
-      },
+    const second = linkOf(() => flushed.push('second'));
+    const first = linkOf(() => {
+      flushed.push('first');
+      writer.add(second);
     });
+    writer.add(first);
     endTurn();
     expect(flushed).toEqual(['first']);
     expect(turns()).toBe(2);
@@ -123,7 +138,7 @@ describe('a turn', () => {
     const message = bytesOf('gone');
     const frame = writer.frame(message);
     const joined = writer.join([frame, frame], 2 * frame.length);
-    writer.add({ flush: () => undefined });
+    writer.add(linkOf(() => undefined));
     endTurn();
     expect(writer.frame(message)).not.toBe(frame);
     expect(writer.join([frame, frame], 2 * frame.length)).not.toBe(joined);
@@ -133,13 +148,11 @@ describe('a turn', () => {
     const { writer, endTurn } = makeWriter();
     const [bundle, later] = [bundleOf('one', 'two'), bundleOf('three')];
     const written: Uint8Array[] = [];
-    const link: Gathering = {
-      flush: () => {
-        written.push(writer.join(bundle, 0));
-        // Taken in this turn, written in the next one.
-        writer.taken(later);
-      },
-    };
+    const link = linkOf(() => {
+      written.push(writer.join(bundle, 0));
+      // Taken in this turn, written in the next one.
+      writer.taken(later);
+    });
     writer.taken(bundle);
     writer.add(link);
     writer.add(link);

@@ -8,6 +8,7 @@ export {
   type ClientReply,
   type Clock,
   type ControlCommand,
+  type Delay,
   type DeliveredPublication,
   type Handshake,
   type HistoryPage,
@@ -65,6 +66,7 @@ export {
   type RecoveryReason,
 } from './protocol/index.js';
 export type {
+  ChannelLine,
   ChannelListener,
   RealtimeRedisOptions,
   RedisBrokerOptions,

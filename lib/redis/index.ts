@@ -1,6 +1,6 @@
 export { RedisBroker, type RedisBrokerOptions, type RedisBrokerSetup } from './redis-broker.js';
 export { ControlWriter, type ControlWriterSetup } from './control-writer.js';
-export type { ChannelListener, RedisChannels } from './redis-channels.js';
+export type { ChannelLine, ChannelListener, RedisChannels } from './redis-channels.js';
 export { RedisCommandLink, type RedisCommandLinkSetup } from './redis-command-link.js';
 export type { RedisClusterOptions, RedisCommands, RedisOptions } from './redis-commands.js';
 export type { RealtimeRedisOptions } from './redis-options.interface.js';

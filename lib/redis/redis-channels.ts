@@ -10,7 +10,7 @@ export interface ChannelListener {
 }
 
 /** The way that the messages of some channels take to this node: its commands and one connection that listens. */
-export interface Line {
+export interface ChannelLine {
   /** Whether messages come in time, as far as is known. */
   readonly isSound: boolean;
   /** When it was not sound the last time: milliseconds since 1970. */

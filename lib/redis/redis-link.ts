@@ -1,5 +1,5 @@
 import { withDeadline, type Clock, type Observer, type Random } from '../core/index.js';
-import type { ChannelListener, Line, RedisChannels } from './redis-channels.js';
+import type { ChannelListener, ChannelLine, RedisChannels } from './redis-channels.js';
 import { RedisCommandLink } from './redis-command-link.js';
 import { isCluster } from './redis-commands.js';
 import { unavailable } from './redis-errors.js';
@@ -75,12 +75,12 @@ export class RedisLink extends RedisCommandLink implements RedisChannels {
   }
 
   /** The ways that messages take to this node. */
-  get lines(): readonly Line[] {
+  get lines(): readonly ChannelLine[] {
     return this.#channels.lines;
   }
 
   /** The way that a channel's messages take; `undefined` if there is none now. */
-  lineOf(channel: string): Line | undefined {
+  lineOf(channel: string): ChannelLine | undefined {
     return this.#channels.lineOf(channel);
   }
 

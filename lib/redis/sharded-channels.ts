@@ -1,7 +1,7 @@
 import type { Cluster, Redis } from 'ioredis';
 
 import { keySlot } from './key-slot.js';
-import type { ChannelListener, Line, RedisChannels } from './redis-channels.js';
+import type { ChannelListener, ChannelLine, RedisChannels } from './redis-channels.js';
 import { unavailable } from './redis-errors.js';
 import type { ChannelsSetup } from './single-channels.js';
 import { SubscriberConnection } from './subscriber-connection.js';
@@ -84,12 +84,12 @@ export class ShardedChannels implements RedisChannels {
   }
 
   /** One for each master that has channels of ours. */
-  get lines(): readonly Line[] {
+  get lines(): readonly ChannelLine[] {
     return Array.from(this.#shards.values(), ({ watchdog }) => watchdog);
   }
 
   /** The line of a channel; `undefined` if nobody has its slot, or nothing was listened to there yet. */
-  lineOf(channel: string): Line | undefined {
+  lineOf(channel: string): ChannelLine | undefined {
     return this.#shardAt(this.#masterOf(keySlot(channel)))?.watchdog;
   }
 

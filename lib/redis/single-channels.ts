@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 
 import type { Clock, Observer, Random } from '../core/index.js';
-import type { ChannelListener, Line, RedisChannels } from './redis-channels.js';
+import type { ChannelListener, ChannelLine, RedisChannels } from './redis-channels.js';
 import type { RedisCommands } from './redis-commands.js';
 import type { RedisKeys } from './redis-keys.js';
 import { SubscriberConnection } from './subscriber-connection.js';
@@ -17,7 +17,7 @@ export interface ChannelsSetup {
   readonly observer: Observer;
   /** Milliseconds between two probes, and until one is given up. */
   readonly probeMs: number;
-  /** Called whenever what a {@link Line} tells may have changed, or which one a channel has. */
+  /** Called whenever what a {@link ChannelLine} tells may have changed, or which one a channel has. */
   readonly changed: () => void;
 }
 
@@ -61,12 +61,12 @@ export class SingleChannels implements RedisChannels {
   }
 
   /** The one line there is. */
-  get lines(): readonly Line[] {
+  get lines(): readonly ChannelLine[] {
     return [this.#watchdog];
   }
 
   /** The line of a channel. */
-  lineOf(): Line {
+  lineOf(): ChannelLine {
     return this.#watchdog;
   }
 

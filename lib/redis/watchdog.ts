@@ -1,7 +1,7 @@
 import type { Clock, Observer, Random } from '../core/index.js';
 import type { RedisCommands } from './redis-commands.js';
 import { unavailable } from './redis-errors.js';
-import type { Line } from './redis-channels.js';
+import type { ChannelLine } from './redis-channels.js';
 import type { SubscriberConnection } from './subscriber-connection.js';
 
 /** What is watched, and how. */
@@ -17,7 +17,7 @@ export interface WatchdogSetup {
   readonly observer: Pick<Observer, 'failed'>;
   /** Milliseconds between two probes, and until one is given up. */
   readonly intervalMs: number;
-  /** Called whenever what a {@link Line} tells has changed. */
+  /** Called whenever what a {@link ChannelLine} tells has changed. */
   readonly changed: () => void;
 }
 
@@ -33,7 +33,7 @@ interface Probe {
  * other; what does not answer is made anew, without waiting for traffic. After either was lost both count
  * as sound when a probe has made its way again.
  */
-export class Watchdog implements Line {
+export class Watchdog implements ChannelLine {
   #cancel: () => void = () => undefined;
   #number = 0;
   /** The probe that is under way. */
@@ -58,7 +58,7 @@ export class Watchdog implements Line {
     return this.#isSound;
   }
 
-  /** {@inheritDoc Line.lostAt} */
+  /** {@inheritDoc ChannelLine.lostAt} */
   get lostAt(): number {
     return this.#lostAt;
   }

@@ -6,7 +6,7 @@ import type { Position } from '../../lib/protocol/index.js';
 import { DelayWatch } from '../../lib/redis/delay-watch.js';
 import { MissedFeeds } from '../../lib/redis/missed-feeds.js';
 import type { CheckedFeed } from '../../lib/redis/top-check.js';
-import type { Line } from '../../lib/redis/redis-channels.js';
+import type { ChannelLine } from '../../lib/redis/redis-channels.js';
 import { RedisKeys } from '../../lib/redis/redis-keys.js';
 import { RoomFeed } from '../../lib/redis/room-feed.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -18,7 +18,7 @@ const TOP: Position = { epoch: 'e1', offset: 3 };
 const ROOMS = ['x/1', 'x/2', 'y/1'];
 
 /** A line that the test breaks and mends. */
-class FakeLine implements Line {
+class FakeLine implements ChannelLine {
   isSound = true;
   lostAt = 0;
 }

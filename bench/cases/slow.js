@@ -5,8 +5,8 @@
  * 10 MB a second are published, or as much as the server can, and read nothing from then on. What the
  * others notice is measured twice: while the operating system's buffers fill, 4 MB for each of the stuck,
  * which is the same work for every server, and once it takes nothing more for them. The others are sent
- * messages all the time: the first after seconds of silence is late on every server, stuck readers or not,
- * and two late ones of ninety would be the whole 99th percentile. Memory is looked at all the time.
+ * messages all the time: the first after seconds of silence may be late, stuck readers or not, and two late
+ * ones of ninety would be the whole 99th percentile. Memory is looked at all the time.
  */
 import { randomUUID } from 'node:crypto';
 

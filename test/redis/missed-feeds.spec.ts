@@ -35,6 +35,18 @@ async function openFeed(name: string, reads: string[]): Promise<CheckedFeed> {
 const openFeeds = (count: number, reads: string[]): Promise<CheckedFeed[]> =>
   Promise.all(Array.from({ length: count }, (_, n) => openFeed(`room-${String(n)}`, reads)));
 
+/** What looks at feeds, in a store that answers by hand. */
+function missedByHand() {
+  const answer = deferred<Position>();
+  let asked = 0;
+  const top = (): Promise<Position> => {
+    asked += 1;
+    return answer.promise;
+  };
+  const missed = new MissedFeeds({ top, clock, observer: new RecordingObserver() });
+  return { missed, answer, asked: () => asked };
+}
+
 describe('feeds that may have missed something', () => {
   it('are asked for their positions some at a time, and read where they are elsewhere', async () => {
     const reads: string[] = [];
@@ -94,16 +106,10 @@ describe('feeds that may have missed something', () => {
   });
 
   it('have been looked at when the store has answered, from when it was asked', async () => {
-    const answer = deferred<Position>();
-    let asked = 0;
-    const top = (): Promise<Position> => {
-      asked += 1;
-      return answer.promise;
-    };
-    const missed = new MissedFeeds({ top, clock, observer: new RecordingObserver() });
+    const { missed, answer, asked } = missedByHand();
     const [entry] = await openFeeds(1, []);
     missed.add(entry!);
-    await until(() => asked === 1);
+    await until(() => asked() === 1);
     const askedAt = clock.now();
     clock.advance(50);
     expect(entry?.lookedAt).toBe(0);
@@ -131,20 +137,14 @@ describe('feeds that may have missed something', () => {
 
   it('are left alone once it is closed', async () => {
     const reads: string[] = [];
-    const answer = deferred<Position>();
-    let asked = 0;
-    const top = (): Promise<Position> => {
-      asked += 1;
-      return answer.promise;
-    };
-    const missed = new MissedFeeds({ top, clock, observer: new RecordingObserver() });
+    const { missed, answer, asked } = missedByHand();
     const [first, second] = await openFeeds(2, reads);
     missed.add(first!);
-    await until(() => asked === 1);
+    await until(() => asked() === 1);
     missed.close();
     missed.add(second!);
     answer.resolve({ ...TOP, offset: 4 });
     await turns(5);
-    expect([asked, reads.length]).toEqual([1, 0]);
+    expect([asked(), reads.length]).toEqual([1, 0]);
   });
 });

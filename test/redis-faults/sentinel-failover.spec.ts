@@ -3,7 +3,7 @@
  * replicas that have everything, once with replicas that lack the last acknowledged messages, and the
  * latter also under an epoch that knows nothing of the store's generation, to show that the case can fail.
  */
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 
 import {
   RealtimeRoom,
@@ -24,6 +24,9 @@ import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const ROOM = 'chat/general';
+
+// Where two sentinels promote a replica each it takes them up to half a minute to agree.
+jest.setTimeout(120_000);
 
 @RealtimeRoom('chat/:room')
 class ChatRooms implements RoomPolicy {

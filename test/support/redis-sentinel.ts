@@ -69,16 +69,19 @@ export class SentinelFarm {
     for (const way of this.ways) way.isSilent = true;
   }
 
-  /** Kills the master; resolves with the server that the sentinels have chosen, when it is one. */
+  /**
+   * Kills the master; resolves with the server that the sentinels have chosen, when the other one copies it.
+   * Two sentinels that notice the death at once may promote a replica each: until the one that lost is
+   * told, both take writes, and what one of them acknowledges is lost later.
+   */
   async elect(): Promise<RedisServer> {
     await this.master.kill();
     let chosen: RedisServer | undefined;
     await repeat(async () => {
       const named = await Promise.all(this.sentinels.map(this.#chosenBy));
       chosen = this.replicas.find(({ port }) => named.every((name) => name === port));
-      if (chosen === undefined) return false;
-      return (await this.#client(chosen).info('replication')).includes('role:master');
-    }, 30_000);
+      return chosen !== undefined && (await this.#isOnlyMaster(chosen));
+    }, 60_000);
     if (chosen === undefined) throw new Error('expected the sentinels to choose a replica');
     return chosen;
   }
@@ -101,6 +104,20 @@ export class SentinelFarm {
     const client = this.#clients.get(server) ?? server.client();
     this.#clients.set(server, client);
     return client;
+  }
+
+  async #isOnlyMaster(chosen: RedisServer): Promise<boolean> {
+    const infos = await Promise.all(
+      this.replicas.map((server) => this.#client(server).info('replication')),
+    );
+    return this.replicas.every((server, index) => {
+      const info = infos[index] ?? '';
+      if (server === chosen) return info.includes('role:master');
+      return (
+        info.includes(`master_port:${String(chosen.port)}\r`) &&
+        info.includes('master_link_status:up')
+      );
+    });
   }
 
   readonly #offsetOf = async (server: RedisServer): Promise<string | undefined> => {

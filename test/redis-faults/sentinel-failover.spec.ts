@@ -25,7 +25,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 
 const ROOM = 'chat/general';
 
-// Where two sentinels promote a replica each it takes them up to half a minute to agree.
+// An election takes seconds, and more where a sentinel has to put a second master right.
 jest.setTimeout(120_000);
 
 @RealtimeRoom('chat/:room')

@@ -113,16 +113,19 @@ export async function startSentinels(): Promise<{
 
 /** How sentinels decide, in milliseconds. */
 export interface SentinelTimes {
-  /** Without an answer for so long a server counts as down. Default 500. */
+  /** Without an answer for so long a server counts as down. Default 30 000, Sentinel's own. */
   readonly downAfterMs?: number;
-  /** After so long a fail-over is tried anew, and a replica of another server is told of its master. Default 3 000. */
+  /**
+   * After so long a fail-over is tried anew, and a replica of another server is told of its master. Default
+   * 180 000, Sentinel's own.
+   */
   readonly failoverTimeoutMs?: number;
 }
 
 /** A sentinel that watches a master under the name `main`, and promotes with another one's consent. */
 export function startSentinel(
   master: RedisServer,
-  { downAfterMs = 500, failoverTimeoutMs = 3_000 }: SentinelTimes = {},
+  { downAfterMs = 30_000, failoverTimeoutMs = 180_000 }: SentinelTimes = {},
 ): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-sentinel-'));
   const file = join(folder, 'sentinel.conf');

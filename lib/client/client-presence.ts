@@ -54,6 +54,8 @@ export class ClientPresence implements RoomPresence {
   /** What is told about this connection, and whether the present one has told it. */
   #info: { readonly info: unknown } | undefined;
   #hasTold = false;
+  /** Calls of `update` that wait for their answer: what they tell is newer than what was told. */
+  #updates = 0;
   readonly #retry: Retry;
 
   constructor(host: RoomHost, room: PresenceRoom) {
@@ -94,15 +96,23 @@ export class ClientPresence implements RoomPresence {
 
   async update(info?: unknown, options?: CallOptions): Promise<void> {
     const question = { type: 'presence', room: this.#room.name, action: 'update', info } as const;
-    await this.#host.calls.ask(question, 'presence', options);
-    if (this.#isSubscribed) this.#info = { info };
+    this.#updates += 1;
+    try {
+      await this.#host.calls.ask(question, 'presence', options);
+      if (this.#isSubscribed) {
+        this.#info = { info };
+        this.#hasTold = true;
+      }
+    } finally {
+      this.#updates -= 1;
+      this.#tellAgain();
+    }
   }
 
   /** The room is subscribed, anew or again: the server may have forgotten what it was asked. */
   subscribed(): void {
     this.#isSubscribed = true;
-    if (this.#info && !this.#hasTold) this.#send('update', this.#info);
-    this.#hasTold = true;
+    this.#tellAgain();
     this.#ask();
   }
 
@@ -142,6 +152,13 @@ export class ClientPresence implements RoomPresence {
       this.#room.raise(fromErrorFrame(frame));
     }
     return true;
+  }
+
+  /** The present connection is to know what the one before knew, unless it is told something newer. */
+  #tellAgain(): void {
+    if (!this.#isSubscribed || this.#hasTold || this.#updates > 0) return;
+    if (this.#info) this.#send('update', this.#info);
+    this.#hasTold = true;
   }
 
   #ask(): void {

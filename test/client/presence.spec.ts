@@ -396,4 +396,34 @@ describe('telling the room about oneself', () => {
       world.socket.frames('presence').filter(({ action }) => action === 'update'),
     ).toHaveLength(2);
   });
+
+  it('is not told again what something newer waits to replace', async () => {
+    const { world, room } = await watchedRoom();
+    const here = room.presence.update('here');
+    world.socket.receive({ type: 'presence', id: '2', room: NAME, total: 2 });
+    await here;
+    world.socket.drop();
+    const away = room.presence.update('away');
+    const next = await world.reconnect();
+    next.receive(subscribed(3, { recovered: true, replayed: 0 }));
+    const updates = () => next.frames('presence').filter(({ action }) => action === 'update');
+    expect(updates().map(({ info }) => info)).toEqual(['away']);
+    next.receive({ type: 'presence', id: updates()[0]?.id ?? '', room: NAME, total: 2 });
+    await away;
+    expect(updates()).toHaveLength(1);
+  });
+
+  it('is told again what was true when what was to replace it is refused', async () => {
+    const { world, room } = await watchedRoom();
+    const here = room.presence.update('here');
+    world.socket.receive({ type: 'presence', id: '2', room: NAME, total: 2 });
+    await here;
+    world.socket.drop();
+    const large = outcome(room.presence.update('x'.repeat(2_000)));
+    const next = await world.reconnect();
+    next.receive(subscribed(3, { recovered: true, replayed: 0 }));
+    next.receive(refusal(next.frames('presence')[0]?.id ?? '', 'payload-too-large'));
+    await large;
+    expect(next.frames('presence').at(-1)).toMatchObject({ action: 'update', info: 'here' });
+  });
 });

@@ -45,6 +45,8 @@ export class RoomStream {
   #floor: Position | undefined;
   /** Where we were when we last asked for what failed to come. */
   #askedFrom: Position | undefined;
+  /** Where we were when the last question was asked. */
+  #wishedFrom: Position | undefined;
   /** Some handler for `reset` has no state, or what it has and what will come do not follow each other. */
   #needsState = true;
   /** The last question asked for the state whatever happened. */
@@ -78,6 +80,7 @@ export class RoomStream {
   wish(): Omit<HelloRoom, 'room'> {
     this.#hasAskedForState = this.#awaitsState;
     const position = this.#awaitsState ? undefined : this.position;
+    this.#wishedFrom = this.position;
     return this.#takesState ? { ...position, snapshot: true } : { ...position };
   }
 
@@ -97,8 +100,7 @@ export class RoomStream {
   begin(frame: SubscribedFrame, isUnasked: boolean): () => void {
     const { recovered, replayed = 0, reason, snapshot } = frame;
     const before = this.position;
-    const hasMoved = this.#host.state === 'subscribed' && before !== this.#askedFrom;
-    const gap = this.#holeBefore(frame, hasMoved);
+    const gap = this.#holeBefore(frame);
     const isReset = this.#takesState && 'snapshot' in frame;
     if (isReset) this.#jump(frame);
     else if (!before) this.#enter(frame);
@@ -177,18 +179,19 @@ export class RoomStream {
   /**
    * The hole that a subscription's answer leaves, if continuity with what was seen before is not
    * proven.
-   *
-   * @param hasMoved whether messages came since the question that this answers.
    */
-  #holeBefore(frame: SubscribedFrame, hasMoved: boolean): RoomGap | undefined {
+  #holeBefore(frame: SubscribedFrame): RoomGap | undefined {
     const own = this.position;
     if (!own) return undefined;
     const { epoch, offset, recovered, reason = 'position-unknown' } = frame;
+    // Messages that came since the question may be younger than its answer.
+    const asked = this.#host.state === 'subscribed' ? this.#wishedFrom : own;
     // A server that gives no verdict has proven continuity only if nothing happened since. A stream
-    // that is shorter than what we have seen has lost its tail, whatever the verdict says, unless
-    // what we have seen is younger than the answer.
+    // that is shorter than what we had seen when we asked has lost its tail, whatever the verdict says.
     const isProven =
-      offset > own.offset ? recovered : hasMoved || (offset === own.offset && recovered !== false);
+      offset > own.offset
+        ? recovered
+        : offset >= (asked?.offset ?? 0) && (asked !== own || recovered !== false);
     return epoch === own.epoch && isProven ? undefined : { reason, position: { epoch, offset } };
   }
 

@@ -128,7 +128,8 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
 
   /** Frames may be sent: makes up for what was asked since the hello went out. */
   connected(): void {
-    // After a move nobody has said that the connection before is gone.
+    // After a move nobody has said that the connection before is gone: what only that was asked is never answered.
+    if (this.#question !== HELLO) this.#question = undefined;
     this.presence.lost();
     if (!this.#isWanted && this.#state === 'subscribed') this.#forget();
     else if (!this.#isWanted && this.#question === HELLO) this.ask('unsubscribe');

@@ -251,6 +251,51 @@ describe('a server that goes away', () => {
     expect(next.frames('subscribe').map(({ room }) => room)).toEqual(['chat/late']);
   });
 
+  it('takes questions about rooms with it: the next connection is asked again', async () => {
+    const world = await connectedWorld();
+    const names = Array.from({ length: 1_001 }, (_, index) => `chat/${String(index)}`);
+    for (const name of names) void world.client.room(name).subscribe();
+    announce(world);
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    // A hello has room for a thousand.
+    expect(next.last('hello').rooms).toHaveLength(1_000);
+    expect(next.frames('subscribe').map(({ room }) => room)).toEqual(['chat/1000']);
+  });
+
+  it('does not keep the next from inviting to a room that was just left', async () => {
+    const { world, room } = await subscribedRoom();
+    announce(world);
+    world.clock.advance(2_000);
+    await settle();
+    room.unsubscribe();
+    world.socket.open();
+    world.socket.receive(connectedFrame);
+    world.socket.receive(subscribed(7));
+    expect(room.state).toBe('subscribed');
+  });
+
+  it('is followed by one with a shorter stream only with a gap', async () => {
+    const { world, log } = await subscribedRoom();
+    announce(world);
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    next.receive(subscribed(1, { recovered: false, reason: 'position-unknown' }));
+    for (const offset of [2, 3]) next.receive(message(offset));
+    expect(log.slice(2)).toEqual(['gap position-unknown 1', 2, 3]);
+  });
+
+  it('may have told more than the next knew when it was asked', async () => {
+    const { world, log } = await subscribedRoom();
+    const old = announce(world);
+    const next = await openNext(world);
+    for (const offset of [4, 5]) old.receive(message(offset));
+    next.receive(connectedFrame);
+    next.receive(subscribed(4, { recovered: true, replayed: 1 }));
+    for (const offset of [4, 5, 6]) next.receive(message(offset));
+    expect(log.slice(2)).toEqual([4, 5, 'recovered 5+1', 6]);
+  });
+
   it('does not count for the connection after the next', async () => {
     const world = await connectedWorld();
     announce(world);

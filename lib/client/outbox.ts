@@ -17,7 +17,7 @@ import type { OutboxEntry, OutboxStore } from './outbox-store.js';
 import type { RealtimeClient } from './realtime-client.js';
 import { Retry } from './retry.js';
 
-/** Requests that are kept; `OutboxOptions.maxEntries` says how many by default. */
+/** Requests that are sent and wait for their answer, or are being written. */
 const MAX_IN_FLIGHT = 100;
 
 /** Codes that say that nothing has happened, and that asking again later may help. */
@@ -55,8 +55,8 @@ export interface DurableRequests<C extends Contract> {
    *
    * @throws RealtimeClientError (rejects) with the server's code, `connection-lost` when it may have
    * taken effect and its handler may not run twice, `invalid-payload`, `send-buffer-full` when too many
-   * are kept, `outbox-failed` when the disk does not obey, or the code with which the client closed;
-   * then it is kept.
+   * are kept, `outbox-failed` when the disk does not obey, or the code with which the client closed, `closed`
+   * also when the outbox was; then it is kept.
    */
   readonly request: <E extends RequestName<C>>(
     event: E,
@@ -118,10 +118,14 @@ export class Outbox {
     return { request } as DurableRequests<C>;
   }
 
-  /** Lets another page open it. What is kept stays. The client is not closed. */
+  /**
+   * Lets another page open it. What is kept stays; who waits for it to be sent is told `closed`. The client
+   * is not closed.
+   */
   close(): void {
     this.#core = undefined;
     this.#retry?.stop();
+    this.#release(clientError('closed'));
     this.#store.close();
     this.#settings.unlock();
   }
@@ -151,13 +155,24 @@ export class Outbox {
     this.#waiting = new Map(all.map((each) => [each.entry.id, each]));
   }
 
+  /** Nothing is sent any more: nobody is to wait for that. */
+  #release(error: RealtimeClientError): void {
+    for (const { answer } of this.#waiting.values()) answer?.reject(error);
+  }
+
   /** Hands over what waits, as long as there is a connection. */
   async #flush(core: Core): Promise<void> {
-    if (this.#isFlushing) return;
+    const { closedBy = clientError('closed') } = core.link;
+    const isOver = this.#core === undefined || (this.#core === core && core.link.closedBy);
+    if (isOver) this.#release(closedBy);
+    if (isOver || this.#isFlushing) return;
     this.#isFlushing = true;
     try {
       while (this.#core === core && core.link.takesRequests) {
-        const batch = [...this.#waiting.values()].slice(0, MAX_IN_FLIGHT - this.#inFlight);
+        const batch = [...this.#waiting.values()].slice(
+          0,
+          Math.max(0, MAX_IN_FLIGHT - this.#inFlight),
+        );
         if (batch.length === 0) break;
         const sentAt = core.settings.environment.date();
         await this.#store.put(

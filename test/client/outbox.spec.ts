@@ -86,6 +86,22 @@ describe('an outbox', () => {
     expect(await requests(page, 3)).toEqual(['a', 'b', 'c']);
   });
 
+  it('sends a hundred at a time, however many are asked for at once', async () => {
+    const page = await load();
+    await page.world.accept();
+    const results = Array.from({ length: 250 }, (_, index) => page.request(`r${String(index)}`));
+    const sent = () => page.world.socket.frames('request');
+    for (let answered = 0; answered < results.length; answered += 1) {
+      await until(() => sent().length > answered);
+      expect(sent().length - answered).toBeLessThanOrEqual(100);
+      page.world.socket.receive({ type: 'response', id: sent()[answered]?.id ?? '' });
+    }
+    await Promise.all(results);
+    expect(sent().map(({ event }) => event)).toEqual(
+      results.map((_, index) => `r${String(index)}`),
+    );
+  });
+
   it('sends after a reload what was never sent, as if for the first time, and tells its answer', async () => {
     const before = await load();
     void outcome(before.request('a', 1));
@@ -196,6 +212,30 @@ describe('an outbox', () => {
     before.outbox.close();
     const page = await load();
     expect(page.outbox.size).toBe(1);
+  });
+
+  it('tells who waits to be sent that the client is closed, and whoever comes later, and keeps both', async () => {
+    const before = await load();
+    const waiting = outcome(before.request('pay'));
+    await until(() => before.outbox.size === 1);
+    before.world.client.close();
+    expect(await waiting).toMatchObject({ code: 'closed' });
+    expect(await outcome(before.request('pay'))).toMatchObject({ code: 'closed' });
+    before.outbox.close();
+    const page = await load();
+    expect(page.outbox.size).toBe(2);
+  });
+
+  it('tells who waits to be sent that it was closed itself', async () => {
+    const page = await load();
+    const waiting = outcome(page.request('pay'));
+    await until(() => page.outbox.size === 1);
+    await new Promise((resolve) => setImmediate(resolve));
+    const written = outcome(page.request('pay'));
+    page.outbox.close();
+    expect(await waiting).toMatchObject({ code: 'closed' });
+    expect(await written).toMatchObject({ code: 'closed' });
+    leave(await load());
   });
 
   it('refuses what would be too many, or is no JSON, or meets a handler that streams', async () => {

@@ -131,6 +131,8 @@ class Tabs {
 
   /** A socket of this page. */
   open(url: string): TabSocket {
+    // First: who is told of the socket takes the page's lock when it is free, and the page for dead then.
+    if (!this.#isCandidate) this.#run();
     const name = this.#page + String((this.#opened += 1));
     const socket = new TabSocket(name, url, {
       post: (message) => {
@@ -141,7 +143,6 @@ class Tabs {
       },
     });
     this.#sockets.set(name, socket);
-    if (!this.#isCandidate) this.#run();
     return socket;
   }
 

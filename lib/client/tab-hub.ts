@@ -6,10 +6,11 @@
  * client ignores rooms that it is not in, and what it has seen. A room is left when its last client
  * leaves it. To the server all pages are one client instance.
  */
-import { SUBPROTOCOL, type HelloFrame } from '../protocol/index.js';
+import { SUBPROTOCOL, type ConnectedFrame, type HelloFrame } from '../protocol/index.js';
 import type { WebSocketConstructor, WebSocketLike } from './environment.js';
+import { NO_ANSWER } from './own-closes.js';
 import type { AnyFrame } from './tab-frame.js';
-import { TabMember } from './tab-member.js';
+import { MAX_TAG_BYTES, TabMember } from './tab-member.js';
 import type { FromHub, ToHub } from './tab-messages.js';
 
 /** What a hub needs of its page. */
@@ -45,8 +46,12 @@ export class TabHub {
       if (member === undefined) this.#members.set(from, new TabMember(from, message.url));
       this.#host.post({ kind: 'opened', to: from });
     } else if (member === undefined) return;
-    else if (message.kind === 'close') this.drop(from, message.code, message.reason);
-    else this.#forward(member, JSON.parse(message.data) as AnyFrame);
+    else if (message.kind === 'close') {
+      const { code, reason } = message;
+      this.drop(from, code, reason);
+      // Who comes back at once would be let in to the same dead connection, and the others never see its end.
+      if (code === NO_ANSWER && this.#upstream) this.#giveUp(code, reason ?? '');
+    } else this.#forward(member, JSON.parse(message.data) as AnyFrame);
   }
 
   /** A socket is gone. With the last one goes the connection. */
@@ -71,6 +76,19 @@ export class TabHub {
     if (upstream === undefined) return;
     upstream.onopen = upstream.onmessage = upstream.onclose = null;
     upstream.close(code, reason);
+  }
+
+  /** Ends the connection for everybody. */
+  #giveUp(code: number, reason: string): void {
+    this.close(code, reason);
+    this.#ended(code, reason);
+  }
+
+  #ended(code: number, reason: string): void {
+    this.#upstream = this.#welcome = undefined;
+    this.#members.clear();
+    this.#questions.clear();
+    this.#host.post({ kind: 'closed', code, reason });
   }
 
   #forward(member: TabMember, frame: AnyFrame): void {
@@ -122,10 +140,7 @@ export class TabHub {
       this.#receiveFrame(data);
     };
     upstream.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      this.#upstream = this.#welcome = undefined;
-      this.#members.clear();
-      this.#questions.clear();
-      this.#host.post({ kind: 'closed', code, reason });
+      this.#ended(code, reason);
     };
     upstream.onerror = () => undefined;
   }
@@ -136,9 +151,12 @@ export class TabHub {
     const dot = id.indexOf('.');
     const owner = [...this.#members.values()].find(({ prefix }) => prefix === id.slice(0, dot));
     if (type === 'connected') {
-      this.#welcome = data;
+      const { limits } = frame as unknown as ConnectedFrame;
+      const frameBytes = limits.frameBytes - MAX_TAG_BYTES;
+      this.#welcome = JSON.stringify({ ...frame, limits: { ...limits, frameBytes } });
       this.#delay = undefined;
-      for (const member of this.#members.values()) if (member.hello) this.#greet(member, data);
+      for (const member of this.#members.values())
+        if (member.hello) this.#greet(member, this.#welcome);
     } else if (type === 'request' || type === 'cancel') {
       if (type === 'request') this.#questions.set(id, this.#members.size);
       this.#host.post({ kind: 'frame', data });

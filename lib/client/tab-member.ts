@@ -4,6 +4,9 @@ import type { AnyFrame } from './tab-frame.js';
 /** Of a client's key, in front of its ids: they have to be the same on its next socket, for a repeat. */
 const PREFIX_CHARACTERS = 12;
 
+/** What a frame grows by when it is tagged, at most: prefix and dot, or an id where it had none. */
+export const MAX_TAG_BYTES = 32;
+
 /** One socket that shares the connection. */
 export class TabMember {
   hello: HelloFrame | undefined;

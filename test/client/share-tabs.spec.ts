@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { handle, RealtimeClient, shareTabs } from '../../lib/client/index.js';
+import {
+  handle,
+  RealtimeClient,
+  shareTabs,
+  type RealtimeClientOptions,
+} from '../../lib/client/index.js';
 import type { TabChannel } from '../../lib/client/share-tabs.js';
+import { FakeClock } from './support/fake-clock.js';
 import { FakeLocks } from './support/fake-locks.js';
 import { FakeSocket } from './support/fake-socket.js';
 import { NAME, subscribed } from './support/rooms.js';
@@ -22,8 +28,8 @@ afterEach(() => {
   }
 });
 
-function open(): Page {
-  const page = browser.open();
+function open(options?: RealtimeClientOptions): Page {
+  const page = browser.open(options);
   pages.push(page);
   return page;
 }
@@ -214,6 +220,50 @@ describe('pages that share a connection', () => {
     },
   );
 
+  it('leave together a connection that one of them has found dead', async () => {
+    const clock = new FakeClock();
+    const first = open({ environment: { now: clock.now, after: clock.after } });
+    const socket = await accept();
+    await isConnected(first);
+    const second = open();
+    const heard = listen(second);
+    await until(() => socket.frames('subscribe').length === 1);
+    socket.receive(subscribed(3, { id: socket.last('subscribe').id }));
+    await until(() => second.client.room(NAME).state === 'subscribed');
+    clock.advance(45_000);
+    const next = await accept(2);
+    expect(socket.closedWith?.code).toBe(4408);
+    await until(() => next.frames('subscribe').length === 1);
+    const { id } = next.last('subscribe');
+    next.receive(subscribed(4, { id, recovered: true, replayed: 1 }));
+    next.receive(message(4));
+    await until(() => heard.length === 1);
+    expect(heard).toEqual([4]);
+    clock.advance(10);
+    await isConnected(first);
+  });
+
+  it('leave together an attempt that one of them has waited for too long', async () => {
+    const first = open({ connectTimeoutMs: 20 });
+    await until(() => browser.sockets.length === 1);
+    const second = open();
+    await accept(2);
+    await isConnected(first);
+    await isConnected(second);
+    expect(browser.sockets[0]?.closedWith?.code).toBe(4408);
+  });
+
+  it('send nothing that is too large for the server with what is added on the way', async () => {
+    const page = open();
+    const socket = await accept();
+    await isConnected(page);
+    const frame = { type: 'request', id: '1', event: 'a', payload: '' };
+    const length = connectedFrame.limits.frameBytes - JSON.stringify(frame).length;
+    const refused = await outcome(page.client.request('a', 'x'.repeat(length)));
+    expect(refused).toMatchObject({ code: 'payload-too-large' });
+    expect(socket.frames('request')).toEqual([]);
+  });
+
   it('forget a page that dies, and leave its rooms', async () => {
     const { second, socket } = await openTwo();
     listen(second);
@@ -249,6 +299,35 @@ describe('pages that share a connection', () => {
     void outcome(second.client.request('a'));
     await until(() => socket.frames('request').length === 1);
     expect(browser.sockets).toHaveLength(1);
+  });
+});
+
+describe('a page that joins', () => {
+  it('has its lock before anybody hears of it, or whoever gets the lock would take it for dead', () => {
+    const log: string[] = [];
+    class Channel implements TabChannel {
+      onmessage: TabChannel['onmessage'] = null;
+
+      postMessage({ kind }: { readonly kind: string }): void {
+        log.push(kind);
+      }
+    }
+    const request = ((name: string) => {
+      log.push(name);
+      return new Promise(() => undefined);
+    }) as LockManager['request'];
+    const Shared = shareTabs({
+      name: 'ada',
+      environment: {
+        locks: { request },
+        BroadcastChannel: Channel,
+        WebSocket: FakeSocket,
+        randomKey: () => 'k'.repeat(32),
+        onHide: () => undefined,
+      },
+    });
+    expect(Shared && new Shared('wss://example.test')).toBeDefined();
+    expect(log).toEqual(['realtime-tabs:ada:kkkkkkkk', 'realtime-tabs:ada', 'open']);
   });
 });
 

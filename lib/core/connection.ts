@@ -188,10 +188,10 @@ export class Connection implements TransportListener {
     if (this.isLive) this.#begin(announce);
   }
 
-  /** Stops taking work; settles when every request has its answer. */
+  /** Takes no more requests; settles when everything that was taken has its answer. */
   drain(): Promise<void> {
     if (this.#state === 'open') this.#state = 'draining';
-    return this.#requests?.idle() ?? Promise.resolve();
+    return this.#dispatcher.answered(this.#requests);
   }
 
   /** Ends it. The peer sees code and reason. */

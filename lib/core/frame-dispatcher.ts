@@ -73,6 +73,14 @@ export class FrameDispatcher<Connection extends Dispatched> {
     this.#inbox.push({ bytes, exclusive: true, run });
   }
 
+  /** Settles when all frames have their answer, those of these requests and those about rooms, or nobody waits for it. */
+  async answered(requests: Requests | undefined): Promise<void> {
+    // While one kind was waited for, something of the other may have come.
+    while ((requests?.size ?? 0) > 0 || this.#inbox.exclusive > 0) {
+      await Promise.all([requests?.idle(), this.#inbox.idle()]);
+    }
+  }
+
   /** Forgets everything that waits. */
   clear(): void {
     this.#inbox.clear();

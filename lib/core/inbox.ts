@@ -42,6 +42,9 @@ export class Inbox {
   #bytes = 0;
   #running = 0;
   #exclusiveRunning = false;
+  /** Exclusive tasks that wait or run. */
+  #exclusive = 0;
+  #idle: (() => void)[] | undefined;
   #pumping = false;
   #full = false;
   /** Tasks that were started since nothing waited, or since a turn of the event loop began. */
@@ -76,18 +79,32 @@ export class Inbox {
     return this.#running;
   }
 
+  /** Exclusive tasks that have not ended. */
+  get exclusive(): number {
+    return this.#exclusive;
+  }
+
+  /** Settles when no exclusive task runs or waits. */
+  idle(): Promise<void> {
+    if (this.#exclusive === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#idle ??= []).push(resolve));
+  }
+
   /** Puts a task at the end and runs it as soon as its turn has come, perhaps at once. */
   push(task: InboxTask): void {
     // Nobody else's turn was taken: this is the first task of a new run.
     if (this.#running === 0 && this.#waiting.length === 0) this.#started = 0;
     this.#waiting.push(task);
+    if (task.exclusive) this.#exclusive += 1;
     this.#bytes += task.bytes + FRAME_OVERHEAD_BYTES;
     this.#pump();
     this.#weigh();
   }
 
-  /** Forgets everything that waits. Running tasks finish. */
+  /** Forgets everything that waits. Running tasks finish, and are waited for no longer. */
   clear(): void {
+    this.#exclusive = 0;
+    this.#settleIdle();
     this.#waiting.length = 0;
     this.#head = 0;
     this.#bytes = 0;
@@ -147,12 +164,16 @@ export class Inbox {
 
   #start(task: InboxTask): void {
     const done = task.run();
-    if (done === undefined) return;
+    if (done === undefined) {
+      if (task.exclusive) this.#endExclusive();
+      return;
+    }
     this.#running += 1;
     if (task.exclusive) {
       this.#exclusiveRunning = true;
       void done.then(() => {
         this.#exclusiveRunning = false;
+        this.#endExclusive();
         this.#finished();
       });
     } else {
@@ -161,6 +182,19 @@ export class Inbox {
       };
       void done.then(this.#finish);
     }
+  }
+
+  #endExclusive(): void {
+    // One that was running when everything was forgotten does not count.
+    if (this.#exclusive === 0) return;
+    this.#exclusive -= 1;
+    if (this.#exclusive === 0) this.#settleIdle();
+  }
+
+  #settleIdle(): void {
+    const waiting = this.#idle;
+    this.#idle = undefined;
+    for (const resolve of waiting ?? []) resolve();
   }
 
   #finished(): void {

@@ -28,6 +28,31 @@ class Task implements InboxTask {
 }
 
 describe('inbox', () => {
+  it('is idle for exclusive tasks when the last one has ended, or nobody waits for it', async () => {
+    const log: string[] = [];
+    const inbox = new Inbox(1_000_000, 1, () => undefined, clock);
+    await inbox.idle();
+    const [first, second, third] = ['a', 'b', 'c'].map((name) => new Task(name, log, 0, true));
+    for (const task of [first, second]) if (task) inbox.push(task);
+    inbox.push({ bytes: 0, exclusive: true, run: () => undefined });
+    expect(inbox.exclusive).toBe(3);
+    void inbox.idle().then(() => log.push('idle'));
+    first?.end.resolve();
+    await turn();
+    expect(log).toEqual(['a', 'b']);
+    second?.end.resolve();
+    await turn();
+    expect(log).toEqual(['a', 'b', 'idle']);
+    if (third) inbox.push(third);
+    void inbox.idle().then(() => log.push('forgotten'));
+    inbox.clear();
+    await turn();
+    third?.end.resolve();
+    await turn();
+    expect(log).toEqual(['a', 'b', 'idle', 'c', 'forgotten']);
+    expect(inbox.exclusive).toBe(0);
+  });
+
   it('runs one task after the other, in the order they came', async () => {
     const log: string[] = [];
     const inbox = new Inbox(1_000_000, 1, () => undefined, clock);

@@ -123,6 +123,47 @@ describe('a node that hands its clients over', () => {
     expect(bob.link.peerEnd?.code).toBe(1001);
   });
 
+  it.each([true, false])(
+    'G-01 tells where a publish is that is under way before it closes (handover: %s)',
+    async (handover) => {
+      const world = await start();
+      const gate = deferred();
+      const publish = world.broker.publish.bind(world.broker);
+      world.broker.publish = async (...args) => {
+        await gate.promise;
+        return publish(...args);
+      };
+      const bob = await world.connect('bob');
+      bob.say({ type: 'publish', id: '1', room: 'r', event: 'said' });
+      const draining = world.node.drain({ ...TIMES, handover });
+      await pass(world, 1_200);
+      bob.say({ type: 'publish', id: '2', room: 'r', event: 'said' });
+      expect(bob.link.peerEnd).toBeUndefined();
+      gate.resolve();
+      await draining;
+      await turns(2);
+      expect(bob.frames()).toMatchObject([
+        { type: 'going-away' },
+        { type: 'published', id: '1', offset: 1 },
+        { type: 'published', id: '2', offset: 2 },
+      ]);
+      expect(bob.link.peerEnd?.code).toBe(1001);
+      expect([world.node.hub.size, world.clock.waiting]).toEqual([0, 0]);
+    },
+  );
+
+  it('G-01 waits for no answer that a connection cannot get any more', async () => {
+    const world = await start();
+    world.broker.publish = () => new Promise(() => undefined);
+    const bob = await world.connect('bob');
+    for (const id of ['1', '2']) bob.say({ type: 'publish', id, room: 'r', event: 'said' });
+    const draining = world.node.drain({ ...TIMES, handover: false });
+    await turn();
+    bob.link.hangUp(1006);
+    await draining;
+    expect([world.node.hub.size, world.clock.waiting]).toEqual([0, 0]);
+  });
+
   it('G-01 waits for nobody longer than drainMs', async () => {
     const world = await start();
     world.application.handlers.set('ask', () => new Promise(() => undefined));

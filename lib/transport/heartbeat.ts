@@ -3,7 +3,11 @@ import type { Clock } from '../core/index.js';
 /** A link whose life is watched. */
 export interface Watched {
   /** When something last came from the peer, in the clock's milliseconds. */
-  readonly lastHeardAt: number;
+  lastHeardAt: number;
+  /** What the peer's bytes come from: those of a message that is not whole yet are traffic too. */
+  readonly stream: { readonly bytesRead?: number };
+  /** How many bytes had come when it was pinged last. Kept by {@link Heartbeat}. */
+  bytesAtPing: number | undefined;
   /** Whether we do not read from the peer ourselves; then its silence means nothing. */
   readonly isPaused: boolean;
   /** Since when the oldest byte that was sent waits for the peer to take it. 0: none waits. */
@@ -107,7 +111,11 @@ export class Heartbeat {
     // `<=`: on a fast link the answer comes within the same millisecond as the ping.
     if (link.pingedAt <= link.lastHeardAt) {
       link.pingedAt = now;
+      link.bytesAtPing = link.stream.bytesRead;
       link.ping();
+    } else if (link.stream.bytesRead !== link.bytesAtPing) {
+      // The answer to the ping may be waiting behind a large message.
+      link.lastHeardAt = now;
     } else if (silence >= timeoutMs && now - link.pingedAt >= timeoutMs - intervalMs && !isLate) {
       this.#links.delete(link);
       link.silent();

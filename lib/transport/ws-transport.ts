@@ -38,6 +38,7 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
   lastHeardAt: number;
   isPaused = false;
   pingedAt = 0;
+  bytesAtPing: number | undefined;
   #listener: TransportListener | undefined;
   #heartbeat: Heartbeat | undefined;
   /** What was sent and not written yet; one message, most of the time. */
@@ -65,7 +66,7 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
   /** @param stream what the WebSocket was made of. */
   constructor(
     private readonly socket: LinkedWebSocket,
-    private readonly stream: Duplex,
+    readonly stream: Duplex & { readonly bytesRead?: number },
     private readonly writer: TurnWriter,
     private readonly reads: ReadTurns,
     private readonly clock: Clock,

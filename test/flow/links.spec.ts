@@ -172,6 +172,33 @@ describe('a link that brings a byte at a time', () => {
   });
 });
 
+describe('a link that brings one large message slowly', () => {
+  it('C-09 lives as long as bytes come, and is given up when none do', async () => {
+    const clock = new ManualClock();
+    const server = await WireServer.start({ clock });
+    // Its answers to pings wait behind the message.
+    const raw = await server.connect({ answersPings: false });
+    await until(() => server.links.length === 1);
+    const log = server.links[0]?.log;
+    const pass = async (seconds: number, each: () => void): Promise<void> => {
+      for (let second = 0; second < seconds; second += 1) {
+        each();
+        clock.advance(1_000);
+        await turns(3);
+      }
+    };
+    const bytes = frameBytes('x'.repeat(300));
+    let sent = 0;
+    await pass(300, () => {
+      raw.write(bytes.subarray(sent, (sent += 1)));
+    });
+    expect(log?.count('silent')).toBe(0);
+    await pass(70, () => undefined);
+    expect(log?.count('silent')).toBe(1);
+    await server.dispose();
+  });
+});
+
 describe('links whose peers do not answer a close', () => {
   it('are told at once, and cut together with what waits for them when their time is over', async () => {
     const clock = new ManualClock();

@@ -23,6 +23,8 @@ export class MemoryLink implements Transport, Watched {
   readonly closes: LinkEnd[] = [];
   pings = 0;
   pingedAt = 0;
+  bytesAtPing: number | undefined;
+  readonly stream = { bytesRead: 0 };
   lastHeardAt = 0;
   isPaused = false;
   /** Since when what was sent waits for the peer to read it; kept if it has a clock. */

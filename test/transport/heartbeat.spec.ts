@@ -11,6 +11,8 @@ class FakeLink implements Watched {
   isPaused = false;
   waitingSince = 0;
   pingedAt = 0;
+  bytesAtPing: number | undefined;
+  readonly stream = { bytesRead: 0 };
   answers = false;
   readonly pings: number[] = [];
   readonly silences: number[] = [];

@@ -3,8 +3,11 @@ import type { Environment } from './environment.js';
 
 /** Between two looks at the clock. Milliseconds. */
 const TICK_MS = 10_000;
-/** A timer that is later than this slept, or its page did. Milliseconds. */
-const SLEPT_MS = 5_000;
+/**
+ * A timer that is later than this slept, or its page did, or was busy: an answer may be there unread. Half
+ * of what browsers make the timers of a background tab wait for each other. Milliseconds.
+ */
+const SLEPT_MS = 500;
 /** How long a connection that may be dead has to answer. Milliseconds. */
 const PROBE_MS = 5_000;
 

@@ -140,6 +140,17 @@ describe('a machine that slept', () => {
     expect(world.client.state).toBe('connected');
   });
 
+  it('was perhaps only busy: an answer that nobody had time to read is no silence', async () => {
+    const { world, sleep } = await sleepyWorld();
+    world.happen('wake');
+    // Both are due at the end of six busy seconds, and timers come first.
+    sleep(1_000);
+    world.clock.advance(5_000);
+    world.socket.receive({ type: 'pong' });
+    world.clock.advance(5_000);
+    expect(world.states).toEqual(['connecting', 'connected']);
+  });
+
   it('does not mind a clock that is set back', async () => {
     const { world, sleep } = await sleepyWorld();
     sleep(-3_600_000);

@@ -44,7 +44,7 @@ export class InsuredRateStore implements RateStore {
     }
     return local.consume(
       key,
-      charges.map((charge) => shareOf(charge, nodes)),
+      charges.flatMap((charge) => sharesOf(charge, nodes)),
     );
   }
 
@@ -61,8 +61,12 @@ export class InsuredRateStore implements RateStore {
   }
 }
 
-/** What one of so many nodes may grant. The window grows instead of the limit shrinking: both stay whole. */
-function shareOf(charge: RateCharge, nodes: number): RateCharge {
-  const { perMs, burst } = charge;
-  return { ...charge, perMs: perMs * nodes, burst: Math.max(1, Math.floor(burst / nodes)) };
+/**
+ * What one of so many nodes may grant. The window grows instead of the limit shrinking: both stay whole.
+ * Counted twice: by the share of the burst, and by the whole burst, because a call that costs more than
+ * that share counts as the share there, and would come at many times the rate.
+ */
+function sharesOf(charge: RateCharge, nodes: number): RateCharge[] {
+  const whole = { ...charge, perMs: charge.perMs * nodes };
+  return [{ ...whole, burst: Math.max(1, Math.floor(charge.burst / nodes)) }, whole];
 }

@@ -73,6 +73,20 @@ describe('an insured rate store', () => {
     expect(fleet.observer.failures).toEqual([]);
   });
 
+  it('R-17 grants what costs more than a share no faster than the limit', async () => {
+    const fleet = new Fleet(4);
+    fleet.store.isAway = true;
+    const large = { ...FOUR_A_SECOND, cost: 4 };
+    // Whoever has rested may ask for a whole burst, on whatever node.
+    expect(await fleet.passing(40, large)).toBe(4);
+    let passed = 0;
+    for (let second = 0; second < 20; second += 1) {
+      fleet.clock.advance(1_000);
+      passed += await fleet.passing(40, large);
+    }
+    expect(passed).toBe(20);
+  });
+
   it('R-17 grants each node its share while the store is away, together no more than the limit', async () => {
     const fleet = new Fleet(4);
     fleet.store.isAway = true;

@@ -75,8 +75,9 @@ export class FrameDispatcher<Connection extends Dispatched> {
 
   /** Settles when all frames have their answer, those of these requests and those about rooms, or nobody waits for it. */
   async answered(requests: Requests | undefined): Promise<void> {
+    const isDue = (): boolean => (requests?.size ?? 0) > 0 || this.#inbox.exclusive > 0;
     // While one kind was waited for, something of the other may have come.
-    while ((requests?.size ?? 0) > 0 || this.#inbox.exclusive > 0) {
+    while (isDue()) {
       await Promise.all([requests?.idle(), this.#inbox.idle()]);
     }
   }

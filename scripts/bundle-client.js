@@ -28,6 +28,7 @@ const OWN = [
   'bytes',
   'caller',
   'changed',
+  'closedBy',
   'ended',
   'fail',
   'host',
@@ -89,6 +90,9 @@ const bundle = await build({
   sourcemap: 'external',
   outdir: client,
   write: false,
+  // Read as TypeScript, which need not make fields that the constructor sets at once.
+  loader: { '.js': 'ts' },
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
   mangleProps: new RegExp(`^(?:${ownNames().join('|')})$`),
 });
 const [map, code] = bundle.outputFiles;

@@ -1,11 +1,8 @@
 import type { CloseAction, GoingAwayFrame } from '../protocol/index.js';
 import type { Environment } from './environment.js';
+import type { ReconnectOptions } from './options.js';
 
-/** Bounds of the delay between attempts, in milliseconds. */
-export interface DelayBounds {
-  readonly minDelayMs: number;
-  readonly maxDelayMs: number;
-}
+const MIN_DELAY_MS = 1_000;
 
 /**
  * The delay before attempt `attempt` (1 is the first retry): random between `minDelayMs` and
@@ -16,46 +13,47 @@ export interface DelayBounds {
  */
 export function backoffDelay(
   attempt: number,
-  { minDelayMs, maxDelayMs }: DelayBounds,
+  { minDelayMs = MIN_DELAY_MS, maxDelayMs = Math.max(30_000, minDelayMs) }: ReconnectOptions,
   random: number,
 ): number {
   const ceiling = Math.min(maxDelayMs, minDelayMs * 2 ** attempt);
   return minDelayMs + random * (ceiling - minDelayMs);
 }
 
-/** Bounds of the delays, and when to give up. */
-export interface ReconnectPolicy extends DelayBounds {
-  readonly stableAfterMs: number;
-  readonly maxAttempts: number;
-}
-
 /** Decides how long to wait before the next attempt. Has no timer of its own. */
 export class Backoff {
-  readonly #policy: ReconnectPolicy;
+  readonly #policy: ReconnectOptions;
   readonly #environment: Pick<Environment, 'now' | 'random'>;
   #attempts = 0;
   /** When the present connection counts as lasting; never while there is none. */
   #stableAt = Infinity;
   /** Whether fresh credentials were tried since the last lasting connection. */
   #refreshed = false;
-  #goingAway: { readonly earliest: number; readonly windowMs: number } | undefined;
+  /** When to come back, as the server announced its end; absent before it does. */
+  #returnAt: number | undefined;
   /** When the server wants to hear of us again at the earliest. */
   #notBefore = 0;
 
-  constructor(policy: ReconnectPolicy, environment: Pick<Environment, 'now' | 'random'>) {
+  constructor(policy: ReconnectOptions, environment: Pick<Environment, 'now' | 'random'>) {
     this.#policy = policy;
     this.#environment = environment;
   }
 
   /** The connection is up. */
   connected(): void {
-    this.#stableAt = this.#environment.now() + this.#policy.stableAfterMs;
-    this.#goingAway = undefined;
+    const { stableAfterMs = 5_000 } = this.#policy;
+    this.#stableAt = this.#environment.now() + stableAfterMs;
+    this.#returnAt = undefined;
   }
 
-  /** The server announced its end and when to come back. */
-  announced({ afterMs, windowMs }: GoingAwayFrame): void {
-    this.#goingAway = { earliest: this.#environment.now() + afterMs, windowMs };
+  /**
+   * The server announced its end and when to come back. Returns how long until then: a random moment of the
+   * window, so that not everybody comes at once. Milliseconds.
+   */
+  announced({ afterMs, windowMs }: GoingAwayFrame): number {
+    const delayMs = afterMs + this.#environment.random() * windowMs;
+    this.#returnAt = this.#environment.now() + delayMs;
+    return delayMs;
   }
 
   /** The server said how long to stay away. */
@@ -65,28 +63,27 @@ export class Backoff {
 
   /** Milliseconds until the next attempt; `undefined` when there were enough. */
   next(action: CloseAction): number | undefined {
+    const { minDelayMs = MIN_DELAY_MS, maxAttempts = Infinity } = this.#policy;
     const now = this.#environment.now();
     const random = this.#environment.random();
-    const announced = this.#goingAway;
+    const returnAt = this.#returnAt;
     // A server that accepts and drops at once must not be hammered: only a lasting connection resets.
     if (now >= this.#stableAt) {
       this.#attempts = 0;
       this.#refreshed = false;
     }
     this.#stableAt = Infinity;
-    this.#goingAway = undefined;
+    this.#returnAt = undefined;
     this.#attempts += 1;
-    if (this.#attempts > this.#policy.maxAttempts) return undefined;
-    if (announced) {
-      return Math.max(0, announced.earliest + random * announced.windowMs - now);
-    }
+    if (this.#attempts > maxAttempts) return undefined;
+    if (returnAt !== undefined) return Math.max(0, returnAt - now);
     // The server is there and answers: fresh credentials need not wait. Once, they may be no better.
     const isFresh = action === 'refresh' && !this.#refreshed;
     this.#refreshed ||= isFresh;
     // The second "at once" in a row is no longer one: every node may be going away.
     const delayMs =
       isFresh || (action === 'reconnect-now' && this.#attempts === 1)
-        ? random * this.#policy.minDelayMs
+        ? random * minDelayMs
         : backoffDelay(this.#attempts, this.#policy, random);
     return Math.max(delayMs, this.#notBefore - now);
   }

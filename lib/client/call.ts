@@ -50,9 +50,9 @@ export interface Sending {
 export interface Call {
   readonly id: string;
   /** Which call of the client it is. */
-  number: number;
-  text: string;
-  bytes: number;
+  readonly number: number;
+  readonly text: string;
+  readonly bytes: number;
   readonly caller: Caller;
   readonly type: Question['type'];
   /** Its handler cannot go on with it over another connection. */

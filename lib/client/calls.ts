@@ -51,7 +51,7 @@ export class Calls {
         resolve(frame as Extract<AnswerFrame, { type: T }>);
         return false;
       };
-      const { timeoutMs = this.#settings.requestTimeoutMs } = options ?? {};
+      const { timeoutMs = this.#settings.requestTimeoutMs ?? 10_000 } = options ?? {};
       // What is no number passes no comparison.
       if (!(timeoutMs >= 1)) {
         reject(clientError('invalid-option', {}, 'timeoutMs: expected a number from 1'));
@@ -71,36 +71,38 @@ export class Calls {
     question: Question,
     caller: Caller,
     options: CallOptions,
-    { id, sent }: Partial<EarlierCall> = {},
+    { id = this.#link.nextId(), sent }: Partial<EarlierCall> = {},
   ): Call | undefined {
     const { type } = question;
-    const call: Call = {
-      id: id ?? this.#link.nextId(),
-      number: 0,
-      text: '',
-      bytes: 0,
-      caller,
-      type,
-      isStream: 'credit' in question,
-      sent,
-      release: () => undefined,
-    };
+    let text = '';
+    let refusal: RealtimeClientError | undefined;
     try {
-      call.text = encodeClientFrame(Object.assign({ type, id: call.id }, question));
-      call.bytes = byteLength(call.text);
+      text = encodeClientFrame(Object.assign({ type, id }, question));
     } catch (cause) {
-      caller.fail(clientError('invalid-payload', { cause }));
-      return undefined;
+      refusal = clientError('invalid-payload', { cause });
     }
-    const refusal = this.#refusal(call, options);
+    const bytes = byteLength(text);
+    refusal ??= this.#refusal(type, bytes, options);
     if (refusal) {
       caller.fail(refusal);
       return undefined;
     }
-    call.number = this.#count += 1;
+    const number = (this.#count += 1);
+    const isStream = 'credit' in question;
+    const call: Call = {
+      id,
+      number,
+      text,
+      bytes,
+      caller,
+      type,
+      isStream,
+      sent,
+      release: () => undefined,
+    };
     this.#limit(call, options);
-    this.#open.set(call.id, call);
-    this.#bytes += call.bytes;
+    this.#open.set(id, call);
+    this.#bytes += bytes;
     if (this.#isOpenFor(type)) this.#transmit(call);
     return call;
   }
@@ -158,7 +160,7 @@ export class Calls {
   }
 
   /** Why a call cannot even begin. */
-  #refusal({ type, bytes }: Call, { signal }: CallOptions): RealtimeClientError | undefined {
+  #refusal(type: Question['type'], bytes: number, { signal }: CallOptions): RealtimeClientError | undefined {
     const { closedBy, bufferedBytes } = this.#link;
     if (closedBy) return closedBy;
     if (signal?.aborted) return cancelled(signal);
@@ -172,7 +174,7 @@ export class Calls {
 
   /** Whether a call of that size may wait for a connection. */
   #makeRoom(bytes: number): boolean {
-    const { maxCalls, maxBytes, whenFull } = this.#settings.buffer;
+    const { maxCalls = 100, maxBytes = 4_194_304, whenFull } = this.#settings.buffer;
     for (;;) {
       const waiting = [...this.#open.values()].filter(({ sent }) => !sent);
       const total = waiting.reduce((sum, call) => sum + call.bytes, bytes);
@@ -186,9 +188,8 @@ export class Calls {
 
   #limit(call: Call, { timeoutMs, signal }: CallOptions): void {
     const stopTimer =
-      timeoutMs === undefined
-        ? undefined
-        : this.#settings.environment.after(timeoutMs, () => {
+      timeoutMs &&
+        this.#settings.environment.after(timeoutMs, () => {
             // What was never sent can be sent again without doing anything twice.
             const retryable = !call.sent;
             this.#abort(call, clientError('timeout', { retryable }));

@@ -143,7 +143,7 @@ export class ClientPresence implements RoomPresence {
   refuse(frame: ErrorFrame): boolean {
     if (frame.id !== this.#question) return false;
     this.#question = this.#watch = undefined;
-    if (frame.retryable) this.#retry.later(frame.retryAfterMs);
+    if (frame.retryable) this.#retry.postpone(frame.retryAfterMs);
     // Out of the room means that the answer of a subscription is to come, or that none is wanted.
     else if (frame.code !== 'not-subscribed') {
       // What was known is not to be known any more.

@@ -7,7 +7,7 @@ import {
   type HelloFrame,
 } from '../protocol/index.js';
 import type { Loss } from './client-state.js';
-import type { WebSocketLike } from './environment.js';
+import type { WebSocketConstructor, WebSocketLike } from './environment.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 import type { Settings } from './options.js';
 import { tokenError } from './token.js';
@@ -86,22 +86,15 @@ export class Connection {
 
   #open(token: string | undefined): void {
     const { url, environment } = this.#settings;
-    const Socket = environment.WebSocket;
-    // Trying again is no use: this stays so, as does a malformed URL or a forbidden one (ws: from https:).
-    if (!Socket) {
-      this.#owner.refused(this, clientError('no-websocket'));
-      return;
-    }
+    const { WebSocket } = environment;
+    let socket: WebSocketLike;
     try {
-      this.#socket = new Socket(url, [SUBPROTOCOL]);
+      this.#socket = socket = new (WebSocket as WebSocketConstructor)(url, [SUBPROTOCOL]);
     } catch (cause) {
-      this.#owner.refused(this, clientError('invalid-url', { cause }));
+      // Trying again is no use: there is no constructor, or the URL is malformed or forbidden (ws: from https:).
+      this.#owner.refused(this, clientError(WebSocket ? 'invalid-url' : 'no-websocket', { cause }));
       return;
     }
-    this.#listen(this.#socket, token);
-  }
-
-  #listen(socket: WebSocketLike, token: string | undefined): void {
     socket.onopen = () => {
       this.saidHello = true;
       const hello = this.#owner.hello(this);

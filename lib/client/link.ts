@@ -172,7 +172,7 @@ export class Link implements ConnectionOwner {
   }
 
   #attempt(): void {
-    const { connectTimeoutMs, identity } = this.#settings;
+    const { connectTimeoutMs = 10_000, identity } = this.#settings;
     this.#isPatient = false;
     identity.attempt += 1;
     const next = new Connection(this.#settings, this);
@@ -210,12 +210,10 @@ export class Link implements ConnectionOwner {
 
   /** The server will close: goes elsewhere at a random moment, so that not everybody comes at once. */
   #leave(connection: Connection, frame: GoingAwayFrame): void {
-    const { afterMs, windowMs } = frame;
-    const { random } = this.#settings.environment;
-    this.#backoff.announced(frame);
+    const delayMs = this.#backoff.announced(frame);
     if (connection !== this.#current || this.#next || this.#isLeaving) return;
     this.#isLeaving = true;
-    this.#setTimer(afterMs + random() * windowMs, () => {
+    this.#setTimer(delayMs, () => {
       this.#isPatient = this.#observer.isAwaiting();
       if (this.#isPatient) this.#attemptLater(PATIENCE_MS);
       else this.#attempt();

@@ -1,4 +1,3 @@
-import type { ReconnectPolicy } from './backoff.js';
 import type { DropPolicy } from './drop-policies.js';
 import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
 import { newIdentity, type ClientIdentity } from './identity.js';
@@ -55,42 +54,22 @@ export interface RealtimeClientOptions {
   readonly environment?: Partial<Environment> | undefined;
 }
 
-/** Options with every default filled in. */
-export interface Settings {
+/**
+ * Options as the client's parts take them: what is absent has its default where it is used, so that pages
+ * carry its name once.
+ */
+export interface Settings extends RealtimeClientOptions {
   readonly url: string;
-  readonly token: TokenSource | undefined;
-  readonly requestTimeoutMs: number;
-  readonly connectTimeoutMs: number;
-  readonly reconnect: ReconnectPolicy;
-  readonly buffer: {
-    readonly maxCalls: number;
-    readonly maxBytes: number;
-    readonly whenFull: DropPolicy | undefined;
-  };
-  readonly autoConnect: boolean;
+  readonly reconnect: ReconnectOptions;
+  readonly buffer: BufferOptions;
   readonly identity: ClientIdentity;
   readonly environment: Environment;
 }
 
-/** Fills in defaults. What was given is taken as it is: `checkOptions` finds what makes no sense. */
+/** What belongs to the client besides its options. What was given is taken as it is: `checkOptions` finds what makes no sense. */
 export function resolveOptions(url: string | URL, options: RealtimeClientOptions): Settings {
   const environment = { ...runtimeEnvironment(), ...options.environment };
-  const { token, reconnect = {}, buffer = {}, WebSocket = environment.WebSocket } = options;
-  environment.WebSocket = WebSocket;
-  const { requestTimeoutMs = 10_000, connectTimeoutMs = 10_000, autoConnect = true } = options;
-  const { identity = newIdentity(environment) } = options;
-  const { minDelayMs = 1_000, maxDelayMs = Math.max(30_000, minDelayMs) } = reconnect;
-  const { stableAfterMs = 5_000, maxAttempts = Infinity } = reconnect;
-  const { maxCalls = 100, maxBytes = 4_194_304, whenFull } = buffer;
-  return {
-    url: String(url),
-    token,
-    requestTimeoutMs,
-    connectTimeoutMs,
-    reconnect: { minDelayMs, maxDelayMs, stableAfterMs, maxAttempts },
-    buffer: { maxCalls, maxBytes, whenFull },
-    autoConnect,
-    identity,
-    environment,
-  };
+  const { reconnect = {}, buffer = {}, identity = newIdentity(environment) } = options;
+  environment.WebSocket = options.WebSocket ?? environment.WebSocket;
+  return { ...options, url: String(url), reconnect, buffer, identity, environment };
 }

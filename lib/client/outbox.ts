@@ -220,7 +220,7 @@ export class Outbox {
   #postpone({ entry, answer }: Pending, error: RealtimeClientError): void {
     this.#inFlight -= 1;
     this.#keep({ entry: { ...entry, sentAt: undefined }, answer });
-    this.#retry?.later(error.retryAfterMs);
+    this.#retry?.postpone(error.retryAfterMs);
   }
 
   /** The client is closed: the next one sends it. */

@@ -39,7 +39,7 @@ export class RealtimeClient<C extends Contract = UntypedContract> {
     const core = new Core(settings);
     this[CORE] = core;
     // Not at once, so that handlers added right after the constructor hear of `connecting`.
-    if (settings.autoConnect)
+    if (settings.autoConnect ?? true)
       queueMicrotask(() => {
         core.link.start();
       });

@@ -14,7 +14,7 @@ export class Retry {
   }
 
   /** Asks again after a delay. */
-  later(atLeastMs = 0): void {
+  postpone(atLeastMs = 0): void {
     const { environment, reconnect } = this.#settings;
     this.#refusals += 1;
     const delayMs = backoffDelay(this.#refusals, reconnect, environment.random());

@@ -75,7 +75,7 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
 
   /** Asks again after a while. */
   askLater(): void {
-    this.#retry.later();
+    this.#retry.postpone();
   }
 
   /** Wants to be in the room, and, for a new handler of `reset`, to have its state. */
@@ -229,7 +229,7 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
       return;
     }
     if (error.retryable && this.#isWanted) {
-      this.#retry.later(error.retryAfterMs);
+      this.#retry.postpone(error.retryAfterMs);
       this.#enter('subscribing');
     } else {
       this.#forget(error, error.code);

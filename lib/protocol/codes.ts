@@ -129,11 +129,10 @@ const ACTIONS: Readonly<Record<number, CloseAction>> = {
   1000: 'stop',
   1001: 'reconnect-now',
   1012: 'reconnect-now',
-  4000: 'reconnect-now',
-  4100: 'reconnect',
-  4200: 'refresh',
-  4300: 'stop',
-  4400: 'stop',
+  40: 'reconnect-now',
+  42: 'refresh',
+  43: 'stop',
+  44: 'stop',
   4401: 'refresh',
   4408: 'reconnect',
   4429: 'reconnect',
@@ -146,5 +145,5 @@ const ACTIONS: Readonly<Record<number, CloseAction>> = {
  * 1000 (stop), 1001 or 1012 (at once) reconnects with backoff: a broken link explains nothing.
  */
 export function closeAction(code: number): CloseAction {
-  return ACTIONS[code] ?? ACTIONS[code < 4000 ? 0 : code - (code % 100)] ?? 'reconnect';
+  return ACTIONS[code] ?? ACTIONS[Math.floor(code / 100)] ?? 'reconnect';
 }

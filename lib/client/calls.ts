@@ -160,7 +160,11 @@ export class Calls {
   }
 
   /** Why a call cannot even begin. */
-  #refusal(type: Question['type'], bytes: number, { signal }: CallOptions): RealtimeClientError | undefined {
+  #refusal(
+    type: Question['type'],
+    bytes: number,
+    { signal }: CallOptions,
+  ): RealtimeClientError | undefined {
     const { closedBy, bufferedBytes } = this.#link;
     if (closedBy) return closedBy;
     if (signal?.aborted) return cancelled(signal);
@@ -189,11 +193,11 @@ export class Calls {
   #limit(call: Call, { timeoutMs, signal }: CallOptions): void {
     const stopTimer =
       timeoutMs &&
-        this.#settings.environment.after(timeoutMs, () => {
-            // What was never sent can be sent again without doing anything twice.
-            const retryable = !call.sent;
-            this.#abort(call, clientError('timeout', { retryable }));
-          });
+      this.#settings.environment.after(timeoutMs, () => {
+        // What was never sent can be sent again without doing anything twice.
+        const retryable = !call.sent;
+        this.#abort(call, clientError('timeout', { retryable }));
+      });
     const onAbort = () => {
       this.#abort(call, cancelled(signal));
     };
@@ -215,10 +219,9 @@ export class Calls {
       Math.max(now - sent.now, date - sent.date) < DEDUPE_WINDOW_MS &&
       this.#count - call.number < DEDUPE_CALLS;
     const text = sent && type === 'request' ? `${call.text.slice(0, -1)},"retry":true}` : call.text;
-    if (call.bytes + text.length - call.text.length > this.#link.maxFrameBytes) {
+    const isTooLarge = call.bytes + text.length - call.text.length > this.#link.maxFrameBytes;
+    if (isTooLarge || (sent && !isKnown)) {
       this.#fail(call, sent ? connectionLost() : clientError('payload-too-large'));
-    } else if (sent && !isKnown) {
-      this.#fail(call, connectionLost());
     } else {
       call.sent ??= { now, date };
       this.#link.send(text);

@@ -58,7 +58,10 @@ export interface Environment {
 
 /** What the types of the DOM promise and Node, Deno or React Native may lack. */
 type Runtime = Partial<
-  Pick<typeof globalThis, 'WebSocket' | 'addEventListener' | 'document' | 'reportError'>
+  Pick<
+    typeof globalThis,
+    'WebSocket' | 'addEventListener' | 'removeEventListener' | 'document' | 'reportError'
+  >
 >;
 
 /** Events of a page; `resume` follows the freezing of a tab in the background. */
@@ -97,17 +100,15 @@ export function runtimeEnvironment(): Environment {
         .getRandomValues(new Uint8Array(16))
         .reduce((key, byte) => key + byte.toString(16).padStart(2, '0'), ''),
     onChange: (callback) => {
-      const controller = new AbortController();
-      const { signal } = controller;
       const listen = (event: Event) => {
         const change = changeOf(event, runtime);
         if (change) callback(change);
       };
       // Captured, because some of them happen to the document and do not reach the window otherwise.
-      for (const name of EVENTS)
-        runtime.addEventListener?.(name, listen, { capture: true, signal });
+      const options = { capture: true };
+      for (const name of EVENTS) runtime.addEventListener?.(name, listen, options);
       return () => {
-        controller.abort();
+        for (const name of EVENTS) runtime.removeEventListener?.(name, listen, options);
       };
     },
     reportError: (error) => {

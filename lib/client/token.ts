@@ -15,6 +15,6 @@ export type TokenSource = string | (() => string | undefined | Promise<string | 
  * credentials and will be none.
  */
 export function tokenError(cause: unknown): RealtimeClientError {
-  const isFinal = cause instanceof Error && 'code' in cause && cause.code === 'unauthorized';
+  const isFinal = (cause as { readonly code?: unknown } | undefined)?.code === 'unauthorized';
   return clientError(isFinal ? 'unauthorized' : 'token-failed', { cause, retryable: !isFinal });
 }

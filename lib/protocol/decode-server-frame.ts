@@ -11,9 +11,9 @@ import type { ServerFrame } from './server-frames.js';
  * Messages name the field and nothing else: this is part of every page that has a client.
  */
 export function decodeServerFrame(input: unknown): ServerFrame | ProtocolError {
-  const value = typeof input === 'string' ? parseJson(input) : undefined;
-  if (!isObject(value) || typeof value['type'] !== 'string') return badFrame('no frame');
-  const { type, id } = value;
+  const value = typeof input === 'string' ? (parseJson(input) as Fields) : undefined;
+  const { type, id } = value ?? {};
+  if (typeof type !== 'string') return badFrame('no frame');
   const rules = serverFrameRules.get(type);
   // The server's own ids are not those of calls: an error under one would be taken for an answer.
   const isAnswer = isId(id) && type !== 'request' && type !== 'cancel';
@@ -25,16 +25,16 @@ export function decodeServerFrame(input: unknown): ServerFrame | ProtocolError {
     : new ProtocolError('invalid-field', `${type}.${broken}`, answered);
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** What any JSON value has: fields, as far as it is an object. Whatever else it is has none that it must have. */
+type Fields = Readonly<Record<string, unknown>> | null | undefined;
 
 const isId = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && value.length <= MAX_ID_LENGTH;
 
 /** The first field that does not obey the rules; `undefined` when all do. */
-function brokenField(rules: string, frame: Readonly<Record<string, unknown>>): string | undefined {
+function brokenField(rules: string, part: Fields): string | undefined {
   const broken = rules.split(' ').find((rule) => {
-    const value = frame[rule.slice(2)];
+    const value = part?.[rule.slice(2)];
     return value === undefined ? rule[1] === '.' : !fits(rule[0] ?? '', value);
   });
   return broken?.slice(2);
@@ -53,4 +53,4 @@ function fits(kind: string, value: unknown): boolean {
 const fitsPart = (kind: string, value: unknown): boolean =>
   kind === 'S'
     ? typeof value === 'string'
-    : isObject(value) && brokenField(serverFrameParts[kind] ?? '', value) === undefined;
+    : !brokenField(serverFrameParts[kind] ?? '', value as Fields);

@@ -1,6 +1,6 @@
 import { MAX_ROOM_BYTES } from './limits.js';
 
-const ROOM_NAME = /^[A-Za-z0-9._~@:-]+(?:\/[A-Za-z0-9._~@:-]+)*$/;
+const ROOM_NAME = /^[\w.~@:-]+(?:\/[\w.~@:-]+)*$/;
 
 /**
  * Whether a string may name a room: segments of `A-Z a-z 0-9 . _ ~ @ : -` joined by `/`, none empty,

@@ -57,10 +57,12 @@ describe('the runtime', () => {
 
     beforeEach(() => {
       const addEventListener = page.addEventListener.bind(page);
-      Object.assign(globalThis, { addEventListener, document });
+      const removeEventListener = page.removeEventListener.bind(page);
+      Object.assign(globalThis, { addEventListener, removeEventListener, document });
     });
     afterEach(() => {
-      for (const name of ['addEventListener', 'document']) Reflect.deleteProperty(globalThis, name);
+      for (const name of ['addEventListener', 'removeEventListener', 'document'])
+        Reflect.deleteProperty(globalThis, name);
     });
 
     it.each([

@@ -122,8 +122,8 @@ export type CloseCode = (typeof CloseCode)[keyof typeof CloseCode];
 export type CloseAction = 'reconnect' | 'reconnect-now' | 'refresh' | 'stop';
 
 /**
- * What codes mean. From 4000 on the first of a hundred speaks for the others; 44xx mirror the HTTP
- * status with the same last two digits.
+ * What codes mean, by the code or by its hundred; 44xx mirror the HTTP status with the same last two
+ * digits.
  */
 const ACTIONS: Readonly<Record<number, CloseAction>> = {
   1000: 'stop',

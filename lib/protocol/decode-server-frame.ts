@@ -25,7 +25,7 @@ export function decodeServerFrame(input: unknown): ServerFrame | ProtocolError {
     : new ProtocolError('invalid-field', `${type}.${broken}`, answered);
 }
 
-/** What any JSON value has: fields, as far as it is an object. Whatever else it is has none that it must have. */
+/** A JSON value, by its fields. What is no object is refused all the same: every part has fields that it must have. */
 type Fields = Readonly<Record<string, unknown>> | null | undefined;
 
 const isId = (value: unknown): value is string =>

@@ -7,6 +7,10 @@
  * A name stays if it occurs in the client's public types (all that its door leads to, the wire's among them),
  * in what leaves the page for its disk or for other pages, which may be of another version, or in the
  * runtime's types. So a name that is new needs nothing done here.
+ *
+ * Classes stay classes. Variables of a closure in the place of private fields are 11 % fewer characters and
+ * 2.6 % more bytes: bundlers give a class's private names the same letters as any other's, but the variables of
+ * nested functions different ones, and gzip pays for each difference.
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

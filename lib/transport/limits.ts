@@ -31,6 +31,15 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
 /** How long a peer may take to answer our close before the link is cut, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5_000;
 
+/** Messages of one peer that are handed out before the others have their turn. */
+export const MESSAGES_PER_TURN = 128;
+
+/**
+ * Pings and pongs a peer may send within a second; an honest one sends one in many seconds. Below the
+ * 60 pongs that may wait unsent before `ws` cuts the link without saying why.
+ */
+export const MAX_CONTROL_FRAMES_PER_SECOND = 50;
+
 /** Every option of `ws` that bounds or decides something, set by name. */
 export function wsOptions(limits: TransportLimits): ServerOptions {
   // Its type declarations do not know these two yet.

@@ -1,15 +1,12 @@
 import { MessageBundle } from '../core/index.js';
+import type { Gathering } from './gathering.js';
+import { LateLinks } from './late-links.js';
 import { frameOf, joinFrames, wireOf, type Outgoing } from './text-frame.js';
 
-/** A link that has something to write. */
-export interface Gathering {
-  /** Bytes that were gathered. */
-  readonly gatheredBytes: number;
-  /** Writes what was gathered. */
-  flush(): void;
-}
-
-/** Links that have gathered more than this are written to when all others have been. Bytes: 16 KiB. */
+/**
+ * Links that have gathered more than this are written to when all others have been, some in each turn.
+ * Bytes: 16 KiB.
+ */
 const LARGE_BYTES = 16_384;
 
 /** Calls back when everything that happens in this turn of the event loop has happened. */
@@ -23,23 +20,23 @@ export type AtEndOfTurn = (callback: () => void) => void;
  */
 export class TurnWriter {
   #links: Gathering[] = [];
+  readonly #late = new LateLinks();
+  #isScheduled = false;
   /** The message that was framed last, and its frame. */
   #payload: Uint8Array | undefined;
   #frame: Buffer | undefined;
   /** What was joined last. */
   #parts: readonly Outgoing[] = [];
   #joined: Buffer | undefined;
-  /** What was taken in this turn. */
+  /** What was taken in this turn, and in those before that are not written yet. */
   #bundles: MessageBundle[] = [];
 
   constructor(private readonly atEndOfTurn: AtEndOfTurn = setImmediate) {}
 
-  /** Has a link flushed at the end of this turn. */
+  /** Has a link flushed at the end of this turn, or of one of the next if it and others have a lot to write. */
   add(link: Gathering): void {
-    if (this.#links.push(link) > 1) return;
-    this.atEndOfTurn(() => {
-      this.#flush();
-    });
+    this.#links.push(link);
+    this.#schedule();
   }
 
   /** A link has taken a bundle. */
@@ -68,6 +65,15 @@ export class TurnWriter {
     return joined;
   }
 
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.atEndOfTurn(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
   #flush(): void {
     const links = this.#links;
     const bundles = this.#bundles;
@@ -80,11 +86,19 @@ export class TurnWriter {
       if (link.gatheredBytes > LARGE_BYTES) large.push(link);
       else link.flush();
     }
-    for (const link of large) link.flush();
+    if (large.length > 0) this.#late.begin(large);
+    else this.#late.writeSome();
     // Kept any longer, they would only keep memory.
     this.#payload = this.#frame = this.#joined = undefined;
     this.#parts = [];
-    for (const bundle of bundles) bundle.release();
+    if (this.#late.isEmpty) for (const bundle of bundles) bundle.release();
+    else this.#goOn(bundles);
+  }
+
+  /** The rest is for the next turns. It may hold any of these bundles. */
+  #goOn(bundles: MessageBundle[]): void {
+    this.#bundles = bundles.concat(this.#bundles);
+    this.#schedule();
   }
 }
 

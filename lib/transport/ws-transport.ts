@@ -5,11 +5,13 @@ import { WebSocket } from 'ws';
 import type { Clock, MessageBundle, Transport, TransportListener } from '../core/index.js';
 import { CloseCode } from '../protocol/index.js';
 import { cutCloseReason } from './close-reason.js';
+import type { Gathering } from './gathering.js';
 import type { Heartbeat, Watched } from './heartbeat.js';
+import { MAX_CONTROL_FRAMES_PER_SECOND, MESSAGES_PER_TURN } from './limits.js';
 import type { LinkedWebSocket, SocketLink } from './linked-web-socket.js';
 import type { ReadTurns, Unread } from './read-turns.js';
 import { wireBytes, type Outgoing } from './text-frame.js';
-import type { Gathering, TurnWriter } from './turn-writer.js';
+import type { TurnWriter } from './turn-writer.js';
 
 /**
  * Bytes that are gathered for one link before they are written, though the turn is not over: a turn
@@ -20,15 +22,6 @@ const GATHER_BYTES = 65_536;
 const { OPEN } = WebSocket;
 
 const NOTHING = new Uint8Array(0);
-
-/** Messages of one peer that are handed out before the others have their turn. */
-const MESSAGES_PER_TURN = 128;
-
-/**
- * Pings and pongs a peer may send within a second; an honest one sends one in many seconds. Below the
- * 60 pongs that may wait unsent before `ws` cuts the link without saying why.
- */
-const MAX_CONTROL_FRAMES_PER_SECOND = 50;
 
 /**
  * A `ws` socket as the core's transport. `ws` does the handshake, reads, answers pings and closes;
@@ -44,6 +37,8 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
   /** What was sent and not written yet; one message, most of the time. */
   #gathered: Outgoing | Outgoing[] | undefined;
   #gatheredBytes = 0;
+  /** So many of them were put off for other links (T6). Fewer than {@link GATHER_BYTES}. */
+  #putOffBytes = 0;
   /** The last of what was gathered, if that may still become more. Not counted in the bytes. */
   #open: MessageBundle | undefined;
   /** Since when the oldest byte waits that the operating system has not taken. 0: it has taken all. */
@@ -77,7 +72,7 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
   get bufferedBytes(): number {
     // The stream is not asked where it has nothing: one look less at a cold object a delivery.
     const waiting = this.waitingSince > 0 ? this.stream.writableLength : 0;
-    return this.gatheredBytes + waiting;
+    return this.gatheredBytes - this.#putOffBytes + waiting;
   }
 
   get gatheredBytes(): number {
@@ -136,6 +131,11 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
       this.waitingSince = this.clock.now();
       this.#awaitTaken();
     }
+  }
+
+  putOff(): void {
+    this.#closeBundle();
+    this.#putOffBytes = this.#gatheredBytes;
   }
 
   close(code: number, reason: string): void {
@@ -265,7 +265,7 @@ export class WsTransport implements Transport, Watched, Gathering, SocketLink, U
   #forget(): void {
     this.#gathered = undefined;
     this.#open = undefined;
-    this.#gatheredBytes = 0;
+    this.#gatheredBytes = this.#putOffBytes = 0;
   }
 
   /**

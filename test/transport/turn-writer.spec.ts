@@ -3,7 +3,8 @@ import fc from 'fast-check';
 
 import { MessageBundle } from '../../lib/core/index.js';
 import { frameOf, joinFrames, wireBytes } from '../../lib/transport/text-frame.js';
-import { TurnWriter, type Gathering } from '../../lib/transport/turn-writer.js';
+import type { Gathering } from '../../lib/transport/gathering.js';
+import { TurnWriter } from '../../lib/transport/turn-writer.js';
 
 /** The texts of unmasked frames that lie one behind the other. */
 function read(given: Uint8Array): string[] {
@@ -32,7 +33,11 @@ function bundleOf(...texts: string[]): MessageBundle {
 }
 
 /** A link that has gathered so much. */
-const linkOf = (flush: () => void, gatheredBytes = 1): Gathering => ({ gatheredBytes, flush });
+const linkOf = (flush: () => void, gatheredBytes = 1): Gathering => ({
+  gatheredBytes,
+  flush,
+  putOff: () => undefined,
+});
 
 /** A writer whose turns end by hand. */
 function makeWriter() {
@@ -91,12 +96,55 @@ describe('a turn', () => {
     const { writer, endTurn } = makeWriter();
     const flushed: string[] = [];
     const link = (name: string, bytes: number) => linkOf(() => flushed.push(name), bytes);
-    writer.add(link('megabytes', 1_048_576));
+    writer.add(link('a file', 100_000));
     writer.add(link('a message', 200));
     writer.add(link('a burst', 16_384));
     writer.add(link('a page', 16_385));
     endTurn();
-    expect(flushed).toEqual(['a message', 'a burst', 'megabytes', 'a page']);
+    expect(flushed).toEqual(['a message', 'a burst', 'a file', 'a page']);
+  });
+
+  it('writes megabytes a share a turn, and what is small and comes meanwhile before the next share', () => {
+    const { writer, endTurn, turns } = makeWriter();
+    const flushed: string[] = [];
+    const link = (name: string, bytes: number): Gathering => ({
+      gatheredBytes: bytes,
+      flush: () => flushed.push(name),
+      putOff: () => flushed.push(`${name} later`),
+    });
+    for (const name of ['a', 'b', 'c', 'd', 'e']) writer.add(link(name, 524_288));
+    endTurn();
+    expect(flushed.splice(0)).toEqual(['a', 'b', 'c later', 'd later', 'e later']);
+    writer.add(link('small', 200));
+    endTurn();
+    expect(flushed.splice(0)).toEqual(['small', 'c', 'd']);
+    endTurn();
+    expect(flushed).toEqual(['e']);
+    expect(turns()).toBe(3);
+  });
+
+  it('writes the rest of earlier megabytes before it puts off others', () => {
+    const { writer, endTurn } = makeWriter();
+    const flushed: string[] = [];
+    const add = (name: string) => {
+      writer.add(linkOf(() => flushed.push(name), 1_048_576));
+    };
+    for (const name of ['a', 'b', 'c']) add(name);
+    endTurn();
+    expect(flushed.splice(0)).toEqual(['a']);
+    for (const name of ['d', 'e']) add(name);
+    endTurn();
+    expect(flushed.splice(0)).toEqual(['b', 'c', 'd']);
+    endTurn();
+    expect(flushed).toEqual(['e']);
+  });
+
+  it('writes everything within eight turns, however much there is', () => {
+    const { writer, endTurn, turns } = makeWriter();
+    let flushed = 0;
+    for (let index = 0; index < 400; index += 1) writer.add(linkOf(() => (flushed += 1), 60_000));
+    while (flushed < 400) endTurn();
+    expect(turns()).toBe(8);
   });
 
   it('that sends while it is flushed is followed by another', () => {
@@ -164,5 +212,24 @@ describe('a turn', () => {
     expect(written[0]).toBe(written[1]);
     expect(bundle.messages).toEqual([]);
     expect(read(writer.join(later, 0))).toEqual(['three']);
+  });
+
+  it('keeps its bundles, and those of the next turns, until its megabytes are written', () => {
+    const { writer, endTurn } = makeWriter();
+    const bundles = [bundleOf('first'), bundleOf('second'), bundleOf('third')];
+    const [first, second] = bundles;
+    for (const bytes of [1_048_576, 1_048_576, 60_000]) {
+      writer.add(linkOf(() => undefined, bytes));
+    }
+    const kept = (): number => bundles.filter(({ messages }) => messages.length > 0).length;
+    if (first !== undefined) writer.taken(first);
+    endTurn();
+    expect(kept()).toBe(3);
+    // A link with a lot to write may have taken this one behind it.
+    if (second !== undefined) writer.taken(second);
+    endTurn();
+    expect(kept()).toBe(3);
+    endTurn();
+    expect(kept()).toBe(1);
   });
 });

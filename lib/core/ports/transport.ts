@@ -11,7 +11,8 @@ import type { Authentication } from './authentication.js';
  *    method of the listener after it.
  * T5 after `pause`, `message` is called only for what was already read from the network, and that is
  *    at most one read's worth; `resume` continues without loss. Both may be repeated.
- * T6 `bufferedBytes` counts what was sent and not yet taken by the operating system.
+ * T6 `bufferedBytes` counts what was sent and not yet taken by the operating system. At most 64 KiB that
+ *    only wait for writes to other peers are not counted: that is not the peer's doing.
  * T7 after `bufferedBytes` was more than 0 when `send` returned, `drained` is called once it is 0 again.
  * T8 `silent` is called when nothing, not even an answer to a ping, came from the peer for the
  *    heartbeat's timeout; time in which the link was paused does not count.

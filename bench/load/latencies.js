@@ -24,6 +24,11 @@ export class Latencies {
     this.#times.push(time);
   }
 
+  /** Takes all times of another one. */
+  addAll(other) {
+    for (const time of other.#times) this.#times.push(time);
+  }
+
   /** Forgets what was taken. */
   clear() {
     this.#times = [];

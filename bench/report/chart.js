@@ -11,6 +11,7 @@ const SHOWN = new Map([
   ['cores', 'rate'],
   ['cluster', 'cpu'],
   ['heavy', 'loopDelay'],
+  ['slow', 'p99'],
 ]);
 /** Benchmarks of one server: their cases stand beside each other in one panel. */
 const IN_ONE_PANEL = new Set(['handlers', 'cores']);

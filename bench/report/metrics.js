@@ -39,6 +39,7 @@ export const METRICS = new Map(
     rate: { title: 'a second', show: whole },
     p50: { title: 'p50, ms', show: milliseconds },
     p99: { title: 'p99, ms', show: milliseconds },
+    p99ToAlone: { title: 'p99 against without, x', show: plain },
     loadCpu: { title: 'CPU of the load, µs', show: plain },
   }),
 );

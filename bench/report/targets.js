@@ -131,6 +131,13 @@ const OWN = [
     most: 5,
   })),
   {
+    title: 'p99 beside readers that stopped, against without them',
+    is: ({ metric, case: of, server }) =>
+      server === 'ours' && metric === 'p99ToAlone' && of === 'beside-stuck-readers',
+    unit: 'x',
+    most: 1.1,
+  },
+  {
     title: 'messages that a node gets from Redis for nobody',
     is: ({ metric }) => metric === 'wasted',
     unit: 'of all',

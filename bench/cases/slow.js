@@ -34,7 +34,7 @@ const COUNTS = { readers: 900, stuck: 100 };
  * Milliseconds: of messages before anything else, and before each window; of the windows. Those beside the
  * stuck go on for more than 5 s after the first flood, until a server that closed them has cut them, too.
  */
-const TIMES = { warmMs: 2_000, leadMs: 300, aloneMs: 2_500, fillMs: 2_000, ms: 3_800 };
+const TIMES = { warmMs: 4_000, leadMs: 500, aloneMs: 2_500, fillMs: 2_000, ms: 3_800 };
 const SIZES = {
   full: { ...COUNTS, ...TIMES, rounds: 3 },
   quick: { ...COUNTS, ...TIMES, rounds: 1 },
@@ -70,7 +70,6 @@ class Rounds {
   #alone = new Phase();
   #filling = new Phase();
   #beside = new Phase();
-  #idleBytes;
   #grownBytes = 0;
   #flooded = 0;
 
@@ -83,14 +82,10 @@ class Rounds {
 
   /** What is done for the first time: nothing but memory is looked at. */
   async begin() {
-    const { job, hall, server } = this;
+    const { job } = this;
     await this.readers.connect();
-    await hall.paced(RATE, job.warmMs);
-    await this.#besideStuck(async (stall) => {
-      this.#idleBytes = await server.call('memory');
-      stall();
-      await this.#flood(job.fillMs);
-    });
+    await this.hall.paced(RATE, job.warmMs);
+    await this.#besideStuck(() => this.#flood(job.fillMs));
   }
 
   /** Without, while their buffers fill, beside them. */
@@ -98,9 +93,7 @@ class Rounds {
     const { job, hall } = this;
     await hall.paced(RATE, job.leadMs);
     await this.#measure(this.#alone, () => hall.paced(RATE, job.aloneMs));
-    await this.#besideStuck(async (stall) => {
-      await hall.paced(RATE, job.leadMs);
-      stall();
+    await this.#besideStuck(async () => {
       await this.#measure(this.#filling, () => this.#flood(job.fillMs));
       await this.#measure(this.#beside, async () => {
         this.#flooded += await this.#flood(job.ms);
@@ -126,19 +119,19 @@ class Rounds {
     ];
   }
 
-  /** Does something beside a hundred new ones, who read nothing once it has called `stall`. */
+  /** Does something beside a hundred new ones who read nothing. */
   async #besideStuck(work) {
     const { server, job } = this;
     const stuck = new Crowd(job.server, server.port, job.stuck, () => [ROOM, FLOOD], 0);
     for (const visitor of stuck.visitors) visitor.clientKey = randomUUID();
     await stuck.connect();
-    let watch;
-    await work(() => {
-      for (const connection of stuck.connections) connection.stall();
-      watch = setInterval(() => void this.#look(), LOOK_MS);
-    });
+    const idleBytes = await server.call('memory');
+    await this.hall.paced(RATE, job.leadMs);
+    for (const connection of stuck.connections) connection.stall();
+    const watch = setInterval(() => void this.#look(idleBytes), LOOK_MS);
+    await work();
     clearInterval(watch);
-    await this.#look();
+    await this.#look(idleBytes);
     stuck.cut();
   }
 
@@ -157,9 +150,9 @@ class Rounds {
     return bytes;
   }
 
-  async #look() {
+  async #look(idleBytes) {
     const resident = await this.server.call('resident');
-    this.#grownBytes = Math.max(this.#grownBytes, resident - this.#idleBytes);
+    this.#grownBytes = Math.max(this.#grownBytes, resident - idleBytes);
   }
 }
 

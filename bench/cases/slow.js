@@ -7,13 +7,12 @@
  * 4 MB for each of the stuck, which is the same work for every server, and once it takes nothing more for
  * them. That is done several times in one process, with a hundred new ones each time, and the times of all
  * rounds are taken together: each round has only some dozens of messages, so that its 99th percentile is
- * one of them, and a server is faster or slower for seconds on end whatever it does. Memory is looked at
- * all the time.
+ * one of them, and a server is faster or slower for seconds on end whatever it does.
  *
- * Nothing is measured of what a server does for the first time. Before the rounds a hundred others stop
- * reading until the buffers are full: the first full buffer in a process costs compiled code that took it
- * for impossible, 15 to 50 ms once, with bare `ws` as well. And the 900 are sent messages before each window:
- * the first after seconds of silence, or after the forced collection before memory is looked at, may be late.
+ * Before those rounds there is one of which only memory is looked at. It has a forced collection, after
+ * which compiled code is made anew, and all that a server does for the first time: the first full buffer in
+ * a process costs compiled code that took it for impossible, 15 to 50 ms once, with bare `ws` as well. And
+ * the 900 are sent messages before each window: the first after seconds of silence may be late.
  */
 import { randomUUID } from 'node:crypto';
 
@@ -34,7 +33,7 @@ const COUNTS = { readers: 900, stuck: 100 };
  * Milliseconds: of messages before anything else, and before each window; of the windows. Those beside the
  * stuck go on for more than 5 s after the first flood, until a server that closed them has cut them, too.
  */
-const TIMES = { warmMs: 4_000, leadMs: 500, aloneMs: 2_500, fillMs: 2_000, ms: 3_800 };
+const TIMES = { warmMs: 2_000, leadMs: 300, aloneMs: 2_500, fillMs: 2_000, ms: 3_800 };
 const SIZES = {
   full: { ...COUNTS, ...TIMES, rounds: 3 },
   quick: { ...COUNTS, ...TIMES, rounds: 1 },
@@ -80,12 +79,19 @@ class Rounds {
     this.hall = new Hall(server, this.readers, [ROOM]);
   }
 
-  /** What is done for the first time: nothing but memory is looked at. */
+  /** A round of which memory is looked at and nothing else: it is the first. */
   async begin() {
-    const { job } = this;
+    const { job, server } = this;
     await this.readers.connect();
     await this.hall.paced(RATE, job.warmMs);
-    await this.#besideStuck(() => this.#flood(job.fillMs));
+    const stuck = await this.#connectStuck();
+    const idleBytes = await server.call('memory');
+    stall(stuck);
+    const watch = setInterval(() => void this.#look(idleBytes), LOOK_MS);
+    await this.#flood(job.fillMs + job.ms);
+    clearInterval(watch);
+    await this.#look(idleBytes);
+    stuck.cut();
   }
 
   /** Without, while their buffers fill, beside them. */
@@ -93,12 +99,14 @@ class Rounds {
     const { job, hall } = this;
     await hall.paced(RATE, job.leadMs);
     await this.#measure(this.#alone, () => hall.paced(RATE, job.aloneMs));
-    await this.#besideStuck(async () => {
-      await this.#measure(this.#filling, () => this.#flood(job.fillMs));
-      await this.#measure(this.#beside, async () => {
-        this.#flooded += await this.#flood(job.ms);
-      });
+    const stuck = await this.#connectStuck();
+    await hall.paced(RATE, job.leadMs);
+    stall(stuck);
+    await this.#measure(this.#filling, () => this.#flood(job.fillMs));
+    await this.#measure(this.#beside, async () => {
+      this.#flooded += await this.#flood(job.ms);
     });
+    stuck.cut();
   }
 
   end() {
@@ -119,20 +127,13 @@ class Rounds {
     ];
   }
 
-  /** Does something beside a hundred new ones who read nothing. */
-  async #besideStuck(work) {
+  /** A hundred new ones, who read for now. */
+  async #connectStuck() {
     const { server, job } = this;
     const stuck = new Crowd(job.server, server.port, job.stuck, () => [ROOM, FLOOD], 0);
     for (const visitor of stuck.visitors) visitor.clientKey = randomUUID();
     await stuck.connect();
-    const idleBytes = await server.call('memory');
-    await this.hall.paced(RATE, job.leadMs);
-    for (const connection of stuck.connections) connection.stall();
-    const watch = setInterval(() => void this.#look(idleBytes), LOOK_MS);
-    await work();
-    clearInterval(watch);
-    await this.#look(idleBytes);
-    stuck.cut();
+    return stuck;
   }
 
   async #measure(phase, work) {
@@ -154,6 +155,11 @@ class Rounds {
     const resident = await this.server.call('resident');
     this.#grownBytes = Math.max(this.#grownBytes, resident - idleBytes);
   }
+}
+
+/** They read nothing from now on. */
+function stall(crowd) {
+  for (const connection of crowd.connections) connection.stall();
 }
 
 /** The windows of one kind, taken together. */

@@ -128,6 +128,11 @@ export class Core implements LinkObserver, RoomHost {
   }
 
   changed(change: StateChange): void {
+    // Also where the hello of the next connection keeps calls and rooms as they are: the one before is gone.
+    if (change.state === 'connecting') {
+      this.session = undefined;
+      this.requestTaker.lost();
+    }
     this.#delay();
     this.lifecycle.emit('state', change);
   }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { history, stream } from '../../lib/client/index.js';
+import { handle, history, stream } from '../../lib/client/index.js';
 import { settle } from './support/fake-clock.js';
 import type { FakeSocket } from './support/fake-socket.js';
 import { NAME, record, subscribed, subscribedRoom } from './support/rooms.js';
@@ -273,6 +273,23 @@ describe('a server that goes away', () => {
     world.socket.receive(connectedFrame);
     world.socket.receive(subscribed(7));
     expect(room.state).toBe('subscribed');
+  });
+
+  it('takes its name and its own requests with it when it closes before the next has answered', async () => {
+    const world = await connectedWorld();
+    const signals: AbortSignal[] = [];
+    handle(world.client, 'ask', (_payload, { signal }) => {
+      signals.push(signal);
+      return new Promise(() => undefined);
+    });
+    world.socket.receive({ type: 'request', id: 'q1', event: 'ask' });
+    const old = announce(world);
+    const next = await openNext(world);
+    old.drop(1001);
+    expect([world.client.state, world.client.connectionId]).toEqual(['connecting', undefined]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    next.receive({ ...connectedFrame, connectionId: 'c-2' });
+    expect(world.client.connectionId).toBe('c-2');
   });
 
   it('is followed by one with a shorter stream only with a gap', async () => {

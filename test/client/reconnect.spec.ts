@@ -39,7 +39,7 @@ describe('coming back', () => {
     }
   });
 
-  it('does not take a connection that broke too early for a success', async () => {
+  it('T-03 does not take a connection that broke too early for a success', async () => {
     const world = await connectedWorld();
     world.socket.drop();
     await world.reconnect();
@@ -80,6 +80,39 @@ describe('coming back', () => {
     await world.accept();
     world.clock.advance(29_000);
     expect(world.sockets).toHaveLength(2);
+  });
+
+  it('T-06 is back within the longest delay after ten minutes of refusals', async () => {
+    const world = await connectedWorld();
+    world.random = 0.999;
+    const { clock, sockets } = world;
+    world.socket.drop();
+    for (const end = clock.now() + 600_000; clock.now() < end;) {
+      const { delayMs = 0 } = world.lastChange;
+      expect(delayMs).toBeLessThanOrEqual(30_000);
+      clock.advance(delayMs);
+      await settle();
+      world.socket.drop();
+    }
+    // Some at first, then one in half a minute.
+    expect(sockets.length).toBeLessThan(30);
+    await world.reconnect();
+    expect(world.client.state).toBe('connected');
+  });
+
+  it('T-06 is back at once after ten minutes of refusals when the network says so', async () => {
+    const world = await connectedWorld();
+    world.socket.drop();
+    for (let attempt = 0; attempt < 20; attempt += 1) {
+      world.clock.advance(world.lastChange.delayMs ?? 0);
+      await settle();
+      world.socket.drop();
+    }
+    const { length } = world.sockets;
+    world.happen('wake');
+    await world.accept();
+    expect(world.client.state).toBe('connected');
+    expect(world.sockets).toHaveLength(length + 1);
   });
 
   it('tries fresh credentials soon, and once only: they may be no better', async () => {

@@ -37,7 +37,7 @@ class Worlds {
 const state = <Show use={() => useRealtime().state} />;
 
 describe('a provider that makes its client', () => {
-  it('connects once in strict mode', async () => {
+  it('G-06 connects once in strict mode', async () => {
     const worlds = new Worlds();
     await stage.show(<RealtimeProvider client={worlds.create}>{state}</RealtimeProvider>);
     expect(stage.text).toBe('connecting');
@@ -102,7 +102,7 @@ describe('a provider that makes its client', () => {
     expect(worlds.live).toHaveLength(1);
   });
 
-  it('makes no connection for a render that React throws away', async () => {
+  it('G-06 makes no connection for a render that React throws away', async () => {
     const worlds = new Worlds();
     let isThere = false;
     let arrive = (): void => undefined;
@@ -149,7 +149,7 @@ describe("a provider's token", () => {
     </RealtimeProvider>
   );
 
-  it('may change without a reconnect, and is used from the next connection on', async () => {
+  it('G-06 may change without a reconnect, and is used from the next connection on', async () => {
     const worlds = new Worlds();
     await stage.show(page(worlds, 'first'));
     const world = worlds.current;
@@ -205,7 +205,7 @@ describe('a provider of a client that was made elsewhere', () => {
     expect(connected.client.state).toBe('connected');
   });
 
-  it('shares its connection with another provider', async () => {
+  it('G-06 shares its connection with another provider', async () => {
     const world = new World();
     await stage.show(
       <>

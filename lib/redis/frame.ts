@@ -96,10 +96,10 @@ export function decodeFrame(text: string): Frame {
   return { epoch, before, after, items, bytes: text.length };
 }
 
-/** What a script says of an operation that is repeated: epoch, offset and name of the first publish. */
+/** What a script says of an operation that is repeated: epoch, offset and name, as JSON, of the first publish. */
 export function decodeReceipt(text: string): { id: string; epoch: string; offset: number } {
-  const [epoch = '', offset, ...name] = text.split(UNIT);
-  return { id: name.join(UNIT), epoch, offset: Number(offset) };
+  const [epoch = '', offset, name = '""'] = text.split(UNIT);
+  return { id: String(JSON.parse(name)), epoch, offset: Number(offset) };
 }
 
 type Head = [id: string, event: string, timestamp: number, except?: string[], latest?: string];

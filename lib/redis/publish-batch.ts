@@ -7,6 +7,7 @@ import type {
 } from '../core/index.js';
 import type { Durability } from '../protocol/index.js';
 import { decodeReceipt, encodeRecord } from './frame.js';
+import { OperationBlocks } from './operation-blocks.js';
 import type { RedisKeys, StreamKeys } from './redis-keys.js';
 import type { ScriptArgument } from './redis-script.js';
 
@@ -39,6 +40,8 @@ export function bytesOf({ payload }: Publication): number {
 /** Publishes of one node into one room, in their order, that one call of the script makes. */
 export class PublishBatch {
   readonly #items: BatchItem[] = [];
+  /** What comes of its operations, by client and id. */
+  readonly #operations = new Map<string, Map<string, Promise<PublishReceipt>>>();
   #policy: HistoryPolicy | undefined;
   #bytes = 0;
   /** Whether it was handed to the connection: then an end without an answer says nothing. */
@@ -63,39 +66,46 @@ export class PublishBatch {
     return history === 'volatile' || this.#policy === undefined || isSame(history, this.#policy);
   }
 
-  /** Adds a publish. */
+  /** Adds a publish. One that repeats another of the same batch gets what comes of that (B13). */
   add(
     publication: Publication,
     { history, operation }: PublishOptions,
     bytes: number,
   ): Promise<PublishReceipt> {
+    this.#bytes += bytes;
+    const ofClient = operation === undefined ? undefined : this.#ofClient(operation.client);
+    const first = operation === undefined ? undefined : ofClient?.get(operation.id);
+    if (first !== undefined) return first;
     const isVolatile = history === 'volatile';
     if (!isVolatile) this.#policy = history;
-    this.#bytes += bytes;
-    return new Promise((resolve, reject) => {
+    const receipt = new Promise<PublishReceipt>((resolve, reject) => {
       this.#items.push({ publication, isVolatile, bytes, operation, resolve, reject });
     });
+    if (operation !== undefined) ofClient?.set(operation.id, receipt);
+    return receipt;
+  }
+
+  #ofClient(client: string): Map<string, Promise<PublishReceipt>> {
+    const known = this.#operations.get(client);
+    if (known !== undefined) return known;
+    const added = new Map<string, Promise<PublishReceipt>>();
+    this.#operations.set(client, added);
+    return added;
   }
 
   /** Keys of the clients' operations, and the arguments of the items: see `scripts/publish.lua`. */
   encode(keys: RedisKeys, room: StreamKeys): { keys: string[]; args: ScriptArgument[] } {
-    const places = new Map<string, number>();
-    const clientKeys: string[] = [];
     const args: ScriptArgument[] = [this.#items.length];
-    const operations: ScriptArgument[] = [];
+    const blocks = new OperationBlocks();
+    let delta = 0;
     for (const [index, { publication, isVolatile, bytes, operation }] of this.#items.entries()) {
       args.push(bytes, encodeRecord(publication, isVolatile));
+      if (!isVolatile) delta += 1;
       if (operation === undefined) continue;
-      let place = places.get(operation.client);
-      if (place === undefined) {
-        place = FIRST_CLIENT_KEY + clientKeys.length;
-        places.set(operation.client, place);
-        clientKeys.push(...keys.operations(room, operation));
-      }
-      // Apart from `next`, which the script keeps in the same hash.
-      operations.push(index + 1, place, `i${operation.id}`, publication.id);
+      blocks.add(operation, index + 1, isVolatile ? 0 : delta, publication.id);
     }
-    return { keys: clientKeys, args: [...args, ...operations] };
+    const operations = blocks.encode(keys, room, FIRST_CLIENT_KEY);
+    return { keys: operations.keys, args: [...args, ...operations.args] };
   }
 
   /** What is kept of the room. */

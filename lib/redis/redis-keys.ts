@@ -56,9 +56,9 @@ export class RedisKeys {
     return this.#stream('control', name);
   }
 
-  /** Two hashes: the latest operations of one client in a room. They are written to in turn. */
+  /** Two hashes: the latest operations of one client in a room, in blocks. They are written to in turn. */
   operations({ stream }: StreamKeys, { client }: Pick<Operation, 'client'>): [string, string] {
-    const first = `${stream}:operations:${encodeName(client)}`;
+    const first = `${stream}:repeats:${encodeName(client)}`;
     // No encoded name has this character.
     return [first, `${first}+`];
   }

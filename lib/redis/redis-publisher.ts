@@ -16,7 +16,7 @@ import type { RedisKeys, StreamKeys } from './redis-keys.js';
 import { whenReplicated } from './redis-replicas.js';
 import { RedisScript } from './redis-script.js';
 
-const PUBLISH = RedisScript.load('room', 'publish');
+const PUBLISH = RedisScript.load('room', 'repeats', 'publish');
 
 /** How long the last batch of a node is remembered: an outage that is longer may double it. */
 const SENT_TTL_MS = 300_000;

@@ -160,17 +160,6 @@ describe('operations that came together', () => {
     expect((await once(13 - PER_CLIENT)).position?.offset).toBe(14);
   });
 
-  it('take no more room than twice as many', async () => {
-    for (const start of [0, 10, 20, 30]) {
-      const ids = upTo(10).map((n) => operation(start + n));
-      await Promise.all(ids.map((id, n) => putOnce(node.broker, ROOM, `m${String(n)}`, id)));
-    }
-    const hashes = keys.operations(keys.room(ROOM), { client: 'ada' });
-    const lengths = await Promise.all(hashes.map((hash) => client.hlen(hash)));
-    // The first has their count as well.
-    expect(lengths).toEqual([PER_CLIENT + 1, PER_CLIENT]);
-  });
-
   it('take effect once where one comes twice among them', async () => {
     const ids = [1, 2, 1, 3, 2].map((n, index) =>
       putOnce(node.broker, ROOM, `m${String(index)}`, operation(n)),

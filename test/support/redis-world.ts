@@ -106,13 +106,13 @@ for _, key in ipairs(KEYS) do
     end
     if #entries > 0 then redis.call('PEXPIRE', key, ttl - ms) end
   else
-    if kind == 'hash' and string.find(key, ':operations:', 1, true) then
+    if kind == 'hash' and string.find(key, ':repeats:', 1, true) then
+      local function earlier(before, at) return before .. string.format('%.0f', tonumber(at) - ms) end
       local fields = redis.call('HGETALL', key)
       for i = 1, #fields, 2 do
-        local place, at, rest = string.match(fields[i + 1], '^(%d+) (%d+) (.*)$')
-        if place then
-          redis.call('HSET', key, fields[i], place .. ' ' .. string.format('%.0f', tonumber(at) - ms) .. ' ' .. rest)
-        end
+        local is_state = fields[i] == 'state'
+        local aged = string.gsub(fields[i + 1], is_state and '^(.* )(%d+)$' or '(\\29%d+ )(%d+)', earlier)
+        redis.call('HSET', key, fields[i], aged)
       end
     end
     if kind == 'hash' and redis.call('HEXISTS', key, 'kept') == 1 then

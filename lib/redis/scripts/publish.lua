@@ -8,7 +8,7 @@
 -- KEYS[1] hash      the room's meta
 -- KEYS[2] stream    the messages the room holds
 -- KEYS[3] string    the last batch of this node: number, epoch, offset before it
--- KEYS[4..] hashes  the operations of clients, two of each; see `read_operations`
+-- KEYS[4..] hashes  the operations of clients, two of each; see `repeats.lua`
 -- ARGV[1] channel of the room
 -- ARGV[2] PUBLISH or SPUBLISH
 -- ARGV[3] epoch to begin with, if one has to begin
@@ -19,14 +19,10 @@
 -- ARGV[12] 1 if these three count only in a room that has no bounds of its own yet
 -- ARGV[13] how many messages; then two for each: bytes it counts, and its text behind a mark, + for one
 --   that gets a position, - for a volatile one
--- The rest, for each message that is an operation: its number in the batch from 1 on, place of its
---   client's first hash in KEYS, its field there, name of the message
+-- The rest: operations of clients, see `repeats.lua`
 -- Returns the epoch and the offset before the batch: messages have those that follow, in their order. Then
 --   for each message that repeats an operation and has none: its number in the batch, and the receipt of
 --   the first publish: epoch, offset and name with UNIT between; 0 for the offset if that was volatile.
-
--- Looked up for each message: a global is slower.
-local KEYS, ARGV = KEYS, ARGV
 
 -- Most messages, and bytes, of one entry of the stream: who reads one message reads its entry.
 local MOST_MESSAGES, MOST_BYTES = 32, 65536
@@ -54,81 +50,19 @@ local holds_any = size > 0 and ttl > 0 and max_bytes > 0
 local bounds = string.format('%.0f %.0f', size, max_bytes)
 local has_new_bounds = bounds ~= room.bounds or ttl ~= room.ttl
 
-local window, per_client = tonumber(ARGV[7]), tonumber(ARGV[8])
-
--- What is known of a client's operations. Places count them; as many as are remembered go into the first of
--- its hashes, as many into the second, then again into the first, which is emptied before: so none has to be
--- taken out by itself. The count stands in the first. No table is made for an operation: there may be many.
-local function read_operations(key, fields)
-  local first = redis.call('HMGET', KEYS[key], 'next', unpack(fields))
-  local count = tonumber(first[1] or 0)
-  local second = count > per_client and redis.call('HMGET', KEYS[key + 1], 'next', unpack(fields))
-  local places, receipts = {}, {}
-  local function take(field, known)
-    local place, came, receipt = string.match(known, '^(%d+) (%d+) (.*)$')
-    place = tonumber(place)
-    if not place or now - came >= window or places[field] and places[field] > place then return end
-    places[field], receipts[field] = place, receipt
-  end
-  for index, field in ipairs(fields) do
-    if first[index + 1] then take(field, first[index + 1]) end
-    if second and second[index + 1] then take(field, second[index + 1]) end
-  end
-  return {
-    key = key, count = count, places = places, receipts = receipts, is_new = false, writes = { {}, {} }, empties = {}
-  }
-end
-
--- Between the place and the offset of what is remembered; no number here has more digits than Lua writes.
-local came_at = ' ' .. string.format('%.0f', now) .. ' '
-
--- Remembers an operation.
-local function keep_operation(client, field, receipt)
-  local place = client.count
-  client.count = place + 1
-  client.is_new = true
-  client.places[field], client.receipts[field] = place, receipt
-  local hash = math.floor(place / per_client) % 2 + 1
-  if place % per_client == 0 then
-    client.writes[hash] = {}
-    client.empties[hash] = place > 0
-  end
-  local writes = client.writes[hash]
-  local length = #writes
-  writes[length + 1] = field
-  writes[length + 2] = place .. came_at .. receipt
-end
-
-local function write_operations(client)
-  local counted = client.writes[1]
-  counted[#counted + 1] = 'next'
-  counted[#counted + 1] = client.count
-  for hash, writes in ipairs(client.writes) do
-    local key = KEYS[client.key + hash - 1]
-    if client.empties[hash] then redis.call('UNLINK', key) end
-    if #writes > 0 then
-      redis.call('HSET', key, unpack(writes))
-      redis.call('PEXPIRE', key, window)
-    end
-  end
-end
-
 local messages = tonumber(ARGV[13])
--- By the number of a message in the batch: where in ARGV its operation is.
-local operations = {}
--- By the place of its first hash in KEYS.
-local clients = {}
-local first_operation = 14 + 2 * messages
-if ARGV[first_operation] then
-  local fields = {}
-  for at = first_operation, #ARGV, 4 do
-    operations[tonumber(ARGV[at])] = at
-    local key = tonumber(ARGV[at + 1])
-    local of_client = fields[key] or {}
-    fields[key] = of_client
-    of_client[#of_client + 1] = ARGV[at + 2]
-  end
-  for key, of_client in pairs(fields) do clients[key] = read_operations(key, of_client) end
+local repeats = {
+  now = now, window = tonumber(ARGV[7]), per_client = tonumber(ARGV[8]), epoch = epoch, before = before,
+  receipts = {}, deltas = {}, names = {}, shifts = {},
+}
+local clients = recall_clients(repeats, 14 + 2 * messages)
+local receipts = repeats.receipts
+
+-- Whether this batch itself was kept as what a message's operation began with: it comes again.
+local function is_own(index, shift)
+  local delta = repeats.deltas[index]
+  local offset = delta == 0 and '0' or string.format('%.0f', before - shift + delta)
+  return is_repeated and receipts[index] == epoch .. UNIT .. offset .. UNIT .. repeats.names[index]
 end
 
 local top, bytes_before = before, room.bytes
@@ -169,26 +103,21 @@ end
 
 local results = { epoch, before }
 local live = { epoch .. UNIT .. string.format('%.0f', before) }
+local shift = 0
 for index = 1, messages do
   local text = ARGV[13 + 2 * index]
   local is_volatile = string.byte(text) == 45
-  local at = operations[index]
-  local client, field, own, receipt
-  if at then
-    client, field = clients[tonumber(ARGV[at + 1])], ARGV[at + 2]
-    own = (is_volatile and UNIT .. 0 or epoch .. UNIT .. top + 1) .. UNIT .. ARGV[at + 3]
-    local place = client.places[field]
-    receipt = place and place >= client.count - per_client and client.receipts[field]
-  end
-  if receipt and not (is_repeated and receipt == own) then
+  local receipt = receipts[index]
+  if shift > 0 then repeats.shifts[index] = shift end
+  if receipt and not is_own(index, shift) then
     results[#results + 1] = index
     results[#results + 1] = receipt
+    if not is_volatile then shift = shift + 1 end
   elseif is_repeated then
     if not is_volatile then top = top + 1 end
   else
     live[#live + 1] = text
     if not is_volatile then append(text, tonumber(ARGV[12 + 2 * index])) end
-    if client then keep_operation(client, field, own) end
   end
 end
 if is_repeated then
@@ -197,9 +126,7 @@ if is_repeated then
   return results
 end
 add_entry()
-for _, client in pairs(clients) do
-  if client.is_new then write_operations(client) end
-end
+for _, client in pairs(clients) do write_client(repeats, client) end
 
 -- Whether a number has come past a multiple of the step.
 local function passes(was, is, step)

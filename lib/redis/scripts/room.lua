@@ -11,7 +11,7 @@
 local UNIT = '\31'
 
 -- How entries are written, to be raised with each change: versions that write otherwise share no epoch.
-local FORMAT = ' 2'
+local FORMAT = ' 3'
 
 -- Milliseconds since 1970 by this server: no node's clock decides on anything.
 local function now_ms()

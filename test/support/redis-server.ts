@@ -38,13 +38,16 @@ const GOODBYE = { disconnectTimeout: 50 };
 /** A server's settings that no test needs otherwise: nothing on disk, no waiting. */
 const QUIET = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0'];
 
-/** A server of the test's own. `args` are settings as on the command line. */
-export async function startRedis(args: readonly string[] = []): Promise<RedisServer> {
+/** Settings as on the command line; a function where some are to be others at each attempt to start. */
+type Settings = readonly string[] | (() => Promise<readonly string[]>);
+
+/** A server of the test's own. */
+export async function startRedis(settings: Settings = []): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-redis-'));
-  return start('redis-server', folder, (port) => [
+  return start('redis-server', folder, async (port) => [
     ...['--port', String(port), '--bind', HOST, '--dir', folder],
     ...QUIET,
-    ...args,
+    ...(typeof settings === 'function' ? await settings() : settings),
   ]);
 }
 
@@ -82,8 +85,8 @@ export async function startReplica(
 export async function startCluster(args: readonly string[] = []): Promise<RedisServer[]> {
   const settings = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1500', ...args];
   const servers = await Promise.all(
-    Array.from({ length: 6 }, async () =>
-      startRedis([...settings, '--cluster-port', String(await freePort())]),
+    Array.from({ length: 6 }, () =>
+      startRedis(async () => [...settings, '--cluster-port', String(await freePort())]),
     ),
   );
   const addresses = servers.map(({ port }) => `${HOST}:${String(port)}`);
@@ -129,7 +132,7 @@ export function startSentinel(
 ): Promise<RedisServer> {
   const folder = mkdtempSync(join(tmpdir(), 'realtime-sentinel-'));
   const file = join(folder, 'sentinel.conf');
-  return start('redis-sentinel', folder, (port) => {
+  return start('redis-sentinel', folder, async (port) => {
     const lines = [
       `port ${String(port)}`,
       `bind ${HOST}`,
@@ -175,15 +178,35 @@ async function whenClusterIsReady(server: RedisServer): Promise<void> {
   client.disconnect();
 }
 
+/** Attempts to find a port that is still free when the server takes it. */
+const MOST_ATTEMPTS = 10;
+
+/** Starts it on a port that was free; on another one where somebody else was quicker. */
+async function launchAnywhere(
+  command: string,
+  makeArgs: (port: number) => Promise<string[]>,
+): Promise<{ port: number; args: string[]; child: ChildProcess }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const port = await freePort();
+    const args = await makeArgs(port);
+    try {
+      return { port, args, child: await launch(command, args) };
+    } catch (error) {
+      // Of the cluster's port as well.
+      const isTaken = String(error).includes('Failed listening on port');
+      if (!isTaken || attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
 async function start(
   command: string,
   folder: string,
-  makeArgs: (port: number) => string[],
+  makeArgs: (port: number) => Promise<string[]>,
 ): Promise<RedisServer> {
-  const port = await freePort();
-  const args = makeArgs(port);
   const clients: Redis[] = [];
-  let child = await launch(command, args);
+  const { port, args, child: first } = await launchAnywhere(command, makeArgs);
+  let child = first;
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -229,13 +252,14 @@ function launch(command: string, args: readonly string[]): Promise<ChildProcess>
       if (/Ready to accept connections|\+monitor master/.test(line)) resolve(child);
     });
     child.once('error', reject);
-    child.once('exit', () => {
+    // Not its exit: what it has said may still be on its way then.
+    child.once('close', () => {
       reject(new Error(`${command} ended:\n${said.slice(-10).join('\n')}`));
     });
   });
 }
 
-/** A port that nobody listens on now. */
+/** A port that nobody listens on now; somebody may right after. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));

@@ -13,6 +13,8 @@ export interface DelayWatchSetup {
   readonly missed: Pick<MissedFeeds, 'add' | 'idle'>;
   /** The rooms that this node listens to now. */
   readonly feeds: () => ReadonlyMap<string, CheckedFeed>;
+  /** What brings messages to users and to everyone: they have no room. */
+  readonly direct: CheckedFeed;
   /** The channel of a room. */
   readonly channelOf: (room: string) => string;
   /** Told what is delayed from now on; `undefined`: nothing. */
@@ -22,6 +24,7 @@ export interface DelayWatchSetup {
 /**
  * Knows which rooms' messages may be late: those whose line is not sound, and afterwards those that were
  * not looked at since. So nothing counts as current before what the outage has cost was read, or told.
+ * Messages without a room have no other name than everything: while they may be late, everything may.
  */
 export class DelayWatch {
   /** Whether anything was delayed and is not known to be current again. */
@@ -62,20 +65,22 @@ export class DelayWatch {
 
   /** Has every room looked at that may have missed something, and tells what that has come to. */
   async #check(): Promise<void> {
-    const { missed, feeds, clock } = this.setup;
+    const { missed, direct, clock } = this.setup;
     this.#again = true;
     if (this.#isChecking) return;
     this.#isChecking = true;
     this.#cancelRetry();
     while (this.#again) {
       this.#again = false;
-      for (const [room, entry] of feeds()) if (this.#isDue(room, entry)) missed.add(entry);
+      // First: a command does not wait for thousands of rooms.
+      if (this.#isDue(direct.keys.channel, direct)) missed.add(direct);
+      for (const entry of this.#dueRooms()) missed.add(entry);
       await missed.idle();
     }
     this.#isChecking = false;
     if (this.#isClosed) return;
     this.#tell();
-    if (![...feeds()].some(([room, entry]) => this.#isDue(room, entry))) return;
+    if (!this.#isDue(direct.keys.channel, direct) && this.#dueRooms().length === 0) return;
     this.#cancelRetry = clock.after(RETRY_MS, () => {
       this.#look();
     });
@@ -93,9 +98,10 @@ export class DelayWatch {
   }
 
   #delay(): Delay | undefined {
-    const { link, feeds } = this.setup;
+    const { link, feeds, direct } = this.setup;
     const { lines } = link;
     if (!lines.some(({ isSound }) => isSound)) return 'all';
+    if (this.#isChannelLate(direct.keys.channel, direct)) return 'all';
     const isCurrent =
       lines.every(({ isSound }) => isSound) &&
       Array.from(feeds().keys()).every((room) => !this.#isLate(room));
@@ -107,15 +113,25 @@ export class DelayWatch {
   }
 
   #isLate(room: string): boolean {
-    const { link, channelOf, feeds } = this.setup;
-    const line = link.lineOf(channelOf(room));
-    const entry = feeds().get(room);
-    return line?.isSound !== true || (entry !== undefined && this.#isDue(room, entry));
+    const { channelOf, feeds } = this.setup;
+    return this.#isChannelLate(channelOf(room), feeds().get(room));
+  }
+
+  #isChannelLate(channel: string, entry: CheckedFeed | undefined): boolean {
+    const line = this.setup.link.lineOf(channel);
+    return line?.isSound !== true || (entry !== undefined && this.#isDue(channel, entry));
+  }
+
+  #dueRooms(): CheckedFeed[] {
+    const { feeds, channelOf } = this.setup;
+    const due: CheckedFeed[] = [];
+    for (const [room, entry] of feeds()) if (this.#isDue(channelOf(room), entry)) due.push(entry);
+    return due;
   }
 
   /** Whether it can be looked at and was not, since its line was lost. One that is being opened reads its top itself. */
-  #isDue(room: string, { feed, lookedAt }: CheckedFeed): boolean {
-    const line = this.setup.link.lineOf(this.setup.channelOf(room));
+  #isDue(channel: string, { feed, lookedAt }: CheckedFeed): boolean {
+    const line = this.setup.link.lineOf(channel);
     return line?.isSound === true && feed.position !== undefined && lookedAt <= line.lostAt;
   }
 }

@@ -78,16 +78,22 @@ export class NodeControl {
     return [this.#commands, this.#revocations];
   }
 
+  /** What brings messages to users and to everyone, among other commands. */
+  get direct(): CheckedFeed {
+    return this.#commands;
+  }
+
   /** Begins. Resolves when this node gets every command, and has got the revocations before. */
   async start(listener: BrokerListener): Promise<void> {
     this.#listener = listener;
     const answer = (question: NodeQuestion): Promise<NodeAnswer> => listener.answer(question);
     this.#questions = new NodeQuestions({ ...this.setup, registry: this.#registry, answer });
-    const { link } = this.setup;
-    const opened = [this.#commands, this.#revocations].map(async ({ keys, feed }, index) => {
-      await link.subscribe(keys.channel, feed);
+    const { link, clock } = this.setup;
+    const opened = [this.#commands, this.#revocations].map(async (entry, index) => {
+      await link.subscribe(entry.keys.channel, entry.feed);
+      entry.lookedAt = clock.now();
       // Revocations from the first on.
-      await feed.open(index === 0 ? undefined : 0);
+      await entry.feed.open(index === 0 ? undefined : 0);
     });
     await Promise.all([...opened, this.#questions.start()]);
     await this.#registry.enter();

@@ -104,12 +104,6 @@ export class RedisBroker implements Broker {
     this.#store = store;
     const missed = new MissedFeeds({ top: (room) => store.top(room), clock, observer });
     this.#missed = missed;
-    this.#delays = new DelayWatch({
-      ...{ link, clock, missed },
-      feeds: () => this.#subscriptions,
-      channelOf: (room) => this.#keys(room).channel,
-      tell: (delay) => this.#listener?.delayed?.(delay),
-    });
     this.#publisher = new RedisPublisher({
       ...{ link, keys, clock, random, node, timeoutMs, metaTtlMs },
       operations: { windowMs, perClient },
@@ -121,6 +115,13 @@ export class RedisBroker implements Broker {
       store,
       publisher: this.#publisher,
       leaseMs: options.leaseMs ?? 10_000,
+    });
+    this.#delays = new DelayWatch({
+      ...{ link, clock, missed },
+      feeds: () => this.#subscriptions,
+      direct: this.#control.direct,
+      channelOf: (room) => this.#keys(room).channel,
+      tell: (delay) => this.#listener?.delayed?.(delay),
     });
     this.#check = new TopCheck({
       ...{ link, clock, random, observer, metaTtlMs, intervalMs: checkMs },

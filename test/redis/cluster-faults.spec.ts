@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { Ear, put } from '../conformance/broker.world.js';
+import { publication } from '../support/fakes.js';
 import { ClusterFarm } from '../support/redis-cluster.js';
 import { repeat } from '../support/redis-server.js';
 import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
@@ -54,14 +55,17 @@ async function bothHear(room: string, ids: readonly string[]): Promise<void> {
   for (const { ear } of nodes) expect(ear.ids(room)).toEqual(ids);
 }
 
-/** A room that another master has. */
-async function elsewhere(room: string): Promise<string> {
-  const { id } = await cluster.masterOf(keys.room(room).meta);
+/** A room that another master has than a key. */
+async function elsewhere(than: string, room: string): Promise<string> {
+  const { id } = await cluster.masterOf(than);
   for (let n = 0; ; n += 1) {
     const other = `${room}-${String(n)}`;
     if ((await cluster.masterOf(keys.room(other).meta)).id !== id) return other;
   }
 }
+
+/** Of messages to users and to everyone, which have no room. */
+const DIRECT = keys.control('commands').meta;
 
 describe('a cluster', () => {
   it('D-07 moves a slot between live masters: its channel follows', async () => {
@@ -90,11 +94,11 @@ describe('a cluster', () => {
   });
 
   it('D-07 loses a master: its replica goes on', async () => {
-    const room = 'lost';
+    const room = await elsewhere(DIRECT, 'lost');
     const [reader, writer] = [await startNode(), await startNode()];
     await Promise.all(nodes.map(({ broker }) => broker.subscribe(room)));
     await put(reader.broker, room, 'm1');
-    const other = await elsewhere(room);
+    const other = await elsewhere(keys.room(room).meta, room);
     await reader.broker.subscribe(other);
     const late = new Set<string>();
     reader.ear.onDelay = () => {
@@ -108,5 +112,29 @@ describe('a cluster', () => {
     await until(() => !reader.ear.isDelayed(room));
     expect([...late]).toEqual([room]);
     expect(reader.ear.ids(other)).toEqual(['m1']);
+  });
+
+  it('D-07 loses the master of messages that have no room: whoever is in one is told, too', async () => {
+    const [reader, writer] = [await startNode(), await startNode()];
+    const room = await elsewhere(DIRECT, 'aside');
+    await reader.broker.subscribe(room);
+    await until(() => !reader.ear.isDelayed(room));
+    let isTold = false;
+    reader.ear.onDelay = () => {
+      isTold ||= reader.ear.isDelayed(room);
+    };
+    await cluster.kill(DIRECT);
+    await put(writer.broker, room, 'm1');
+    await until(() => isTold && !reader.ear.isDelayed(room), 20_000);
+    await until(() => reader.ear.ids(room).includes('m1'));
+    await repeat(async () => {
+      await writer.broker.command({
+        kind: 'to-user',
+        userId: 'ada',
+        publication: publication('m1'),
+      });
+      return true;
+    });
+    await until(() => reader.ear.commands.length > 0);
   });
 });

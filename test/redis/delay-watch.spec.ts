@@ -16,6 +16,7 @@ import { deferred, turns, until } from '../support/turns.js';
 const keys = new RedisKeys();
 const TOP: Position = { epoch: 'e1', offset: 3 };
 const ROOMS = ['x/1', 'x/2', 'y/1'];
+const DIRECT = keys.control('commands');
 
 /** A line that the test breaks and mends. */
 class FakeLine implements ChannelLine {
@@ -28,6 +29,8 @@ class World {
   readonly clock = new ManualClock();
   readonly x = new FakeLine();
   readonly y = new FakeLine();
+  /** Of messages that have no room. Among the lines only where a test is about it. */
+  readonly direct = new FakeLine();
   readonly feeds = new Map<string, CheckedFeed>();
   readonly observer = new RecordingObserver();
   /** What is told of the rooms, one entry for each time. */
@@ -36,10 +39,12 @@ class World {
   readonly watch: DelayWatch;
   lines: FakeLine[] = [this.x, this.y];
   top: (room: string) => Promise<Position> = () => Promise.resolve(TOP);
+  readonly #directFeed: CheckedFeed;
   #changed: () => void = () => undefined;
 
   constructor() {
     const { clock, observer } = this;
+    this.#directFeed = { keys: DIRECT, feed: this.#feed(), touchedAt: 0, lookedAt: 1 };
     const missed = new MissedFeeds({ top: ({ meta }) => this.#top(meta), clock, observer });
     this.watch = new DelayWatch({
       link: {
@@ -54,14 +59,28 @@ class World {
       },
       ...{ clock, missed },
       feeds: () => this.feeds,
+      direct: this.#directFeed,
       channelOf: (room) => room,
       tell: (delay) => this.told.push(this.#show(delay)),
     });
   }
 
-  /** Opens a room; `undefined` as its top: it is not open yet. */
+  /** Opens a room. */
   async open(room: string): Promise<void> {
-    const feed = new RoomFeed({
+    const feed = this.#feed();
+    await feed.open();
+    const lookedAt = this.clock.now();
+    this.feeds.set(room, { keys: keys.room(room), feed, touchedAt: 0, lookedAt });
+  }
+
+  /** Opens what brings messages without a room, on a line of its own. */
+  async openDirect(): Promise<void> {
+    await this.#directFeed.feed.open();
+    this.lines.push(this.direct);
+  }
+
+  #feed(): RoomFeed {
+    return new RoomFeed({
       top: () => Promise.resolve(TOP),
       read: () => Promise.resolve({ top: TOP, oldest: 1, messages: [] }),
       forget: () => Promise.resolve(),
@@ -69,9 +88,6 @@ class World {
       moved: () => undefined,
       observer: this.observer,
     });
-    await feed.open();
-    const lookedAt = this.clock.now();
-    this.feeds.set(room, { keys: keys.room(room), feed, touchedAt: 0, lookedAt });
   }
 
   lose(line: FakeLine): void {
@@ -87,12 +103,13 @@ class World {
   }
 
   #lineOf(channel: string): FakeLine | undefined {
+    if (channel === DIRECT.channel) return this.direct;
     const line = channel.startsWith('x/') ? this.x : this.y;
     return this.lines.includes(line) ? line : undefined;
   }
 
   #top(meta: string): Promise<Position> {
-    const room = ROOMS.find((name) => keys.room(name).meta === meta) ?? '';
+    const room = ROOMS.find((name) => keys.room(name).meta === meta) ?? 'direct';
     this.asked.push(room);
     return this.top(room);
   }
@@ -208,5 +225,44 @@ describe('lines that are all lost', () => {
     answer.resolve(TOP);
     await until(() => world.told.at(-1) === 'none');
     expect(world.asked).toEqual(['x/1', 'x/2', 'y/1']);
+  });
+});
+
+describe('messages that have no room', () => {
+  beforeEach(() => world.openDirect());
+
+  it('are told of as everything while only their line is lost, until they were looked at', async () => {
+    const answer = deferred<Position>();
+    world.top = () => answer.promise;
+    world.lose(world.direct);
+    expect(world.told).toEqual(['all']);
+    world.mend(world.direct);
+    await until(() => world.asked.length === 1);
+    await turns(5);
+    expect(world.told).toHaveLength(1);
+    answer.resolve(TOP);
+    await until(() => world.told.length === 2);
+    expect([world.told.at(-1), world.asked]).toEqual(['none', ['direct']]);
+  });
+
+  it('are asked about again where the store does not answer for them', async () => {
+    world.top = () => Promise.reject(new Error('away'));
+    world.lose(world.direct);
+    world.mend(world.direct);
+    await until(() => world.observer.failures.length === 1);
+    await turns(5);
+    expect(world.told).toEqual(['all']);
+    world.top = () => Promise.resolve(TOP);
+    world.clock.advance(1_000);
+    await until(() => world.told.length === 2);
+    expect([world.told.at(-1), world.asked]).toEqual(['none', ['direct', 'direct']]);
+  });
+
+  it('leave it to the rooms to be named once they are current', async () => {
+    world.lose(world.direct);
+    world.lose(world.x);
+    world.mend(world.direct);
+    await until(() => world.told.length === 2);
+    expect(world.told).toEqual(['all', ['x/1', 'x/2']]);
   });
 });

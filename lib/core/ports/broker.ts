@@ -54,7 +54,8 @@ export interface HistoryPage {
 
 /**
  * What may come late: everything that comes from elsewhere (`'all'`), or the messages of the rooms of which
- * the function says so. It tells how it is at the moment at which it is called.
+ * the function says so. It tells how it is at the moment at which it is called. `'all'` is also said while
+ * messages to users and to everyone may, which have no room.
  */
 export type Delay = 'all' | ((room: string) => boolean);
 

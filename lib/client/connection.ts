@@ -51,20 +51,11 @@ export class Connection {
 
   /** Gets the token, at once if it is fixed, and goes on, unless the connection was released meanwhile. */
   withToken(proceed: (token: string | undefined) => void): void {
-    const { token } = this.#settings;
-    if (typeof token !== 'function') {
-      proceed(token);
-      return;
-    }
-    // Called inside the promise, so that a function that throws is one that rejects.
-    void new Promise<string | undefined>((resolve) => {
-      resolve(token());
-    }).then(
-      (fresh) => {
-        if (!this.#isReleased) proceed(fresh);
-      },
-      (cause: unknown) => {
-        if (!this.#isReleased) this.#owner.refused(this, tokenError(cause));
+    this.#settings.tokens.take(
+      () => this.#isReleased,
+      proceed,
+      (cause) => {
+        this.#owner.refused(this, tokenError(cause));
       },
     );
   }
@@ -105,7 +96,9 @@ export class Connection {
       this.#owner.received(this, data);
     };
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      this.#owner.ended(this, { code, reason }, closeAction(code));
+      const action = closeAction(code);
+      if (action === 'refresh') this.#settings.tokens.forget();
+      this.#owner.ended(this, { code, reason }, action);
     };
     // What went wrong is not told to pages, and a close always follows.
     socket.onerror = () => undefined;

@@ -154,8 +154,9 @@ export class Link implements ConnectionOwner {
     const error = isReplaced ? undefined : endingError(loss, action, canRefresh);
     connection.release();
     if (error) this.#end(error, loss);
-    else if (isOld) this.#lean(loss);
-    else if (isMoving) {
+    // The next one's token is older than the refusal, unless the server has it already: a new attempt.
+    else if (isOld && (action !== 'refresh' || this.#next?.saidHello)) this.#lean(loss);
+    else if (isMoving && !isOld) {
       this.#next = undefined;
       this.#attemptLater(this.#backoff.next(action));
     } else this.#lose(loss, action);

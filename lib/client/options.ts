@@ -1,6 +1,7 @@
 import type { DropPolicy } from './drop-policies.js';
 import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
 import { newIdentity, type ClientIdentity } from './identity.js';
+import { tokenCalls, type TokenCalls } from './token-calls.js';
 import type { TokenSource } from './token.js';
 
 /** How the client comes back after its connection broke. */
@@ -64,6 +65,7 @@ export interface Settings extends RealtimeClientOptions {
   readonly buffer: BufferOptions;
   readonly identity: ClientIdentity;
   readonly environment: Environment;
+  readonly tokens: TokenCalls;
 }
 
 /** What belongs to the client besides its options. What was given is taken as it is: `checkOptions` finds what makes no sense. */
@@ -71,5 +73,6 @@ export function resolveOptions(url: string | URL, options: RealtimeClientOptions
   const environment = { ...runtimeEnvironment(), ...options.environment };
   const { reconnect = {}, buffer = {}, identity = newIdentity(environment) } = options;
   environment.WebSocket = options.WebSocket ?? environment.WebSocket;
-  return { ...options, url: String(url), reconnect, buffer, identity, environment };
+  const tokens = tokenCalls(options.token, environment.now, options.connectTimeoutMs);
+  return { ...options, url: String(url), reconnect, buffer, identity, environment, tokens };
 }

@@ -5,6 +5,10 @@ import { clientError, type RealtimeClientError } from './errors.js';
  * every attempt to connect and when the server asks for fresh ones. `undefined` connects without a
  * token (the handshake's cookies may do).
  *
+ * One call is under way at a time: who asks meanwhile gets what it gives. A call that takes longer than an
+ * attempt to connect is waited for by the next one; after six times `connectTimeoutMs` it is begun anew, and
+ * after a refusal (4401) at once. What a call gives is used once.
+ *
  * A function that throws or rejects is called again after a delay; an {@link UnauthorizedError}
  * stops the client for good.
  */

@@ -7,7 +7,7 @@ import {
   type HelloFrame,
 } from '../protocol/index.js';
 import type { Loss } from './client-state.js';
-import type { WebSocketConstructor, WebSocketLike } from './environment.js';
+import type { Refusal, WebSocketConstructor, WebSocketLike } from './environment.js';
 import { clientError, type RealtimeClientError } from './errors.js';
 import type { Settings } from './options.js';
 import { tokenError } from './token.js';
@@ -82,8 +82,7 @@ export class Connection {
     try {
       this.#socket = socket = new (WebSocket as WebSocketConstructor)(url, [SUBPROTOCOL]);
     } catch (cause) {
-      // Trying again is no use: there is no constructor, or the URL is malformed or forbidden (ws: from https:).
-      this.#owner.refused(this, clientError(WebSocket ? 'invalid-url' : 'no-websocket', { cause }));
+      this.#refused(WebSocket ? 'invalid-url' : 'no-websocket', cause);
       return;
     }
     socket.onopen = () => {
@@ -100,7 +99,14 @@ export class Connection {
       if (action === 'refresh') this.#settings.tokens.forget();
       this.#owner.ended(this, { code, reason }, action);
     };
-    // What went wrong is not told to pages, and a close always follows.
-    socket.onerror = () => undefined;
+    // What went wrong is not told to pages, and a close always follows; but for a socket of `shareTabs`.
+    socket.onerror = (event?: Refusal) => {
+      if (event?.refusal) this.#refused('invalid-url', event.refusal);
+    };
+  }
+
+  /** Trying again is no use: there is no constructor, or the URL is malformed or forbidden (ws: from https:). */
+  #refused(code: 'invalid-url' | 'no-websocket', cause: unknown): void {
+    this.#owner.refused(this, clientError(code, { cause }));
   }
 }

@@ -23,6 +23,12 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
+/** What `onerror` gets of a socket that finds out later what constructors throw: that its URL cannot be used. */
+export interface Refusal {
+  /** Why; absent in the events of runtimes. */
+  readonly refusal?: unknown;
+}
+
 /** Makes a {@link WebSocketLike}. */
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => WebSocketLike;
 

@@ -95,7 +95,7 @@ export class TabHub {
     if (frame.type === 'hello') {
       member.hello = frame as unknown as HelloFrame;
       if (this.#welcome !== undefined) this.#greet(member, this.#welcome);
-      else if (this.#upstream === undefined) this.#connect(member.url, member.hello);
+      else if (this.#upstream === undefined) this.#connect(member, member.hello);
     } else if (this.#welcome === undefined) return;
     else if (frame.type === 'unsubscribe') this.#leaveRoom(member, frame);
     else if (frame.type === 'response') this.#answer(frame, true);
@@ -129,9 +129,16 @@ export class TabHub {
     this.#send(frame);
   }
 
-  #connect(url: string, { token }: HelloFrame): void {
-    const upstream = new this.#host.WebSocket(url, [SUBPROTOCOL]);
-    this.#upstream = upstream;
+  #connect({ url, name }: TabMember, { token }: HelloFrame): void {
+    let upstream: WebSocketLike;
+    try {
+      this.#upstream = upstream = new this.#host.WebSocket(url, [SUBPROTOCOL]);
+    } catch (cause) {
+      // Others may have come with a better one. Told as text: not everything that is thrown can be cloned.
+      this.#members.delete(name);
+      this.#host.post({ kind: 'refused', to: name, cause: String(cause) });
+      return;
+    }
     const hello = { type: 'hello', ...this.#host.nextIdentity(), rooms: [] };
     upstream.onopen = () => {
       upstream.send(JSON.stringify(token === undefined ? hello : { ...hello, token }));

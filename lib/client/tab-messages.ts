@@ -19,6 +19,8 @@ export type FromHub =
   /** Who all pages together are to the server; the next one to connect goes on from there. */
   | { readonly kind: 'identity'; readonly identity: Omit<ClientIdentity, 'lastId'> }
   | { readonly kind: 'opened'; readonly to: string }
+  /** The runtime of the page that has the connection does not take the socket's URL. */
+  | { readonly kind: 'refused'; readonly to: string; readonly cause: string }
   | { readonly kind: 'frame'; readonly to?: string; readonly data: string }
   | {
       readonly kind: 'closed';

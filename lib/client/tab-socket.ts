@@ -1,4 +1,4 @@
-import type { WebSocketLike } from './environment.js';
+import type { Refusal, WebSocketLike } from './environment.js';
 import type { FromHub, ToHub } from './tab-messages.js';
 
 /** Where a page's sockets send. */
@@ -42,6 +42,10 @@ export class TabSocket implements WebSocketLike {
     } else if (message.kind === 'frame' && this.#isOpen) {
       const { data } = message;
       (this.onmessage as ((event: { data: string }) => void) | null)?.({ data });
+    } else if (message.kind === 'refused') {
+      this.host.forget(this);
+      const event: Refusal = { refusal: new Error(message.cause) };
+      (this.onerror as ((event: Refusal) => void) | null)?.(event);
     } else if (message.kind === 'closed' && this.#isOpen) this.#end(message.code, message.reason);
   }
 

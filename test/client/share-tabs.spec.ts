@@ -28,8 +28,8 @@ afterEach(() => {
   }
 });
 
-function open(options?: RealtimeClientOptions): Page {
-  const page = browser.open(options);
+function open(options?: RealtimeClientOptions, url?: string): Page {
+  const page = browser.open(options, url);
   pages.push(page);
   return page;
 }
@@ -71,6 +71,22 @@ describe('pages that share a connection', () => {
     expect(socket.frames('hello')).toHaveLength(1);
     expect(first.client.connectionId).toBe('c-1');
     expect(second.client.connectionId).toBe('c-1');
+  });
+
+  it('end for good, each by itself, when the runtime refuses their URL', async () => {
+    browser.refused.add('ws://example.test/realtime');
+    const refused = [1, 2].map(() => open({}, 'ws://example.test/realtime'));
+    for (const { client } of refused) {
+      await expect(client.connect()).rejects.toMatchObject({
+        code: 'invalid-url',
+        cause: new Error('SyntaxError: bad URL'),
+      });
+      expect(client.state).toBe('closed');
+    }
+    expect(browser.sockets).toEqual([]);
+    const other = open();
+    await accept();
+    await isConnected(other);
   });
 
   it('get the answers to what they ask, each its own', async () => {

@@ -11,6 +11,8 @@ import { FakeSocket } from './fake-socket.js';
 /** A browser with pages that share a connection, and the server's ends of their connections. */
 export class Browser {
   readonly sockets: FakeSocket[] = [];
+  /** URLs that it makes no socket for. */
+  readonly refused = new Set<string>();
   readonly #locks = new FakeLocks();
   readonly #channels = new Set<TabChannel>();
   #keys = 0;
@@ -23,8 +25,8 @@ export class Browser {
   }
 
   /** Opens a page. */
-  open(options: RealtimeClientOptions = {}): Page {
-    const { sockets } = this;
+  open(options: RealtimeClientOptions = {}, url = 'wss://example.test/realtime'): Page {
+    const { sockets, refused } = this;
     const channels = this.#channels;
     const mine: TabChannel[] = [];
     class Channel implements TabChannel {
@@ -46,6 +48,7 @@ export class Browser {
     class Socket extends FakeSocket {
       constructor(url: string, protocols?: string[]) {
         super(url, protocols);
+        if (refused.has(url)) throw new SyntaxError('bad URL');
         sockets.push(this);
       }
     }
@@ -71,7 +74,7 @@ export class Browser {
         onHide: (callback) => hide.push(callback),
       },
     });
-    const client = new RealtimeClient('wss://example.test/realtime', {
+    const client = new RealtimeClient(url, {
       WebSocket,
       reconnect: { minDelayMs: 1, maxDelayMs: 1 },
       ...options,

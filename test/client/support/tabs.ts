@@ -25,7 +25,7 @@ export class Browser {
   }
 
   /** Opens a page. */
-  open(options: RealtimeClientOptions = {}, url = 'wss://example.test/realtime'): Page {
+  open(options: RealtimeClientOptions = {}, target = 'wss://example.test/realtime'): Page {
     const { sockets, refused } = this;
     const channels = this.#channels;
     const mine: TabChannel[] = [];
@@ -74,7 +74,7 @@ export class Browser {
         onHide: (callback) => hide.push(callback),
       },
     });
-    const client = new RealtimeClient(url, {
+    const client = new RealtimeClient(target, {
       WebSocket,
       reconnect: { minDelayMs: 1, maxDelayMs: 1 },
       ...options,

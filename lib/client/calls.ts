@@ -140,7 +140,7 @@ export class Calls {
     if (!call) return false;
     if (frame.type === 'error') {
       // The server goes away and has done nothing: the next one will.
-      if (frame.code === 'unavailable' && !this.#isOpenFor(call.type)) {
+      if (frame.code === 'unavailable' && this.#waitsForNext(call)) {
         call.sent = undefined;
         return true;
       }
@@ -157,6 +157,11 @@ export class Calls {
   /** Whether a call goes out at once. */
   #isOpenFor(type: Question['type']): boolean {
     return type === 'request' ? this.#link.takesRequests : this.#link.isConnected;
+  }
+
+  /** Whether a call that was refused is the next connection's. */
+  #waitsForNext({ type }: Call): boolean {
+    return type === 'request' ? this.#link.holdRequests() : !this.#link.isConnected;
   }
 
   /** Why a call cannot even begin. */

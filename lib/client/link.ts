@@ -3,7 +3,7 @@
  * the timer of the present step; what frames mean is the observer's business.
  *
  * Invariants: `#current` is the connection that the server has let in, `#next` the attempt. With both,
- * rooms and calls move: until `#next` says hello everything goes over `#current`; from then on nothing
+ * rooms and calls move: until `#next` says hello all but new requests go over `#current`; from then on nothing
  * is sent, and what still comes counts, until `#next` is let in. `#stopTimer` is the one timer.
  *
  * The application's handlers run inside `Transitions.announce()` and may call anything, `close()` included.
@@ -47,10 +47,8 @@ export class Link implements ConnectionOwner {
   #current: Connection | undefined;
   #next: Connection | undefined;
   #renewalId = '';
-  /** The server of the present connection goes away. */
-  #isLeaving = false;
-  /** It is time to go; answers are due. */
-  #isPatient = false;
+  /** The present server goes away: it serves on, gets no new requests, or gets none and is left when what is due is there. */
+  #leaving: 'served' | 'held' | 'patient' | undefined;
   #stopTimer: (() => void) | undefined;
   #stopWatching: (() => void) | undefined;
 
@@ -81,7 +79,13 @@ export class Link implements ConnectionOwner {
 
   /** Whether the server would take a new request. */
   get takesRequests(): boolean {
-    return this.isConnected && !this.#isLeaving;
+    return this.isConnected && (!this.#leaving || this.#leaving === 'served');
+  }
+
+  /** Keeps new requests for the next connection if the server goes away: it has refused one, or says it again. Returns whether it does. */
+  holdRequests(): boolean {
+    if (this.#leaving === 'served') this.#leaving = 'held';
+    return !!this.#leaving;
   }
 
   /** Why the link is closed, if it is. */
@@ -142,7 +146,7 @@ export class Link implements ConnectionOwner {
       this.#observer.raise(fromErrorFrame(frame));
     } else {
       this.#observer.received(frame);
-      if (this.#isPatient && !this.#observer.isAwaiting()) this.#attempt();
+      if (this.#leaving === 'patient' && !this.#observer.isAwaiting()) this.#attempt();
     }
   }
 
@@ -174,7 +178,7 @@ export class Link implements ConnectionOwner {
 
   #attempt(): void {
     const { connectTimeoutMs = 10_000, identity } = this.#settings;
-    this.#isPatient = false;
+    if (this.#leaving) this.#leaving = 'held';
     identity.attempt += 1;
     const next = new Connection(this.#settings, this);
     this.#next = next;
@@ -198,8 +202,7 @@ export class Link implements ConnectionOwner {
     const old = this.#current;
     this.#setTimer();
     this.#current = connection;
-    this.#next = undefined;
-    this.#isLeaving = false;
+    this.#next = this.#leaving = undefined;
     this.maxFrameBytes = frame.limits.frameBytes;
     this.#backoff.connected();
     this.#liveness.start(frame.heartbeat);
@@ -212,12 +215,13 @@ export class Link implements ConnectionOwner {
   /** The server will close: goes elsewhere at a random moment, so that not everybody comes at once. */
   #leave(connection: Connection, frame: GoingAwayFrame): void {
     const delayMs = this.#backoff.announced(frame);
-    if (connection !== this.#current || this.#next || this.#isLeaving) return;
-    this.#isLeaving = true;
+    if (connection !== this.#current || this.holdRequests()) return;
+    this.#leaving = frame.served ? 'served' : 'held';
     this.#setTimer(delayMs, () => {
-      this.#isPatient = this.#observer.isAwaiting();
-      if (this.#isPatient) this.#attemptLater(PATIENCE_MS);
-      else this.#attempt();
+      if (this.#observer.isAwaiting()) {
+        this.#leaving = 'patient';
+        this.#attemptLater(PATIENCE_MS);
+      } else this.#attempt();
     });
   }
 
@@ -286,8 +290,7 @@ export class Link implements ConnectionOwner {
     this.#liveness.stop();
     this.#current?.release(code, reason);
     this.#next?.release(code, reason);
-    this.#current = this.#next = undefined;
-    this.#isLeaving = this.#isPatient = false;
+    this.#current = this.#next = this.#leaving = undefined;
   }
 
   /** The timer of the next step, instead of the one of the step before. */

@@ -87,7 +87,13 @@ export class Departures {
     for (const connection of asked) {
       // What is sent may be what ends a connection that reads too slowly: noted before.
       this.#leaving.set(connection, departure());
-      connection.outbox.send({ type: 'going-away', afterMs: 0, windowMs: Math.ceil(windowMs) });
+      const served = canMove(connection);
+      connection.outbox.send({
+        type: 'going-away',
+        afterMs: 0,
+        windowMs: Math.ceil(windowMs),
+        served,
+      });
       this.#setMoment(connection, windowMs, drainMs);
     }
     const leaving = connections.flatMap((connection) => this.#leaving.get(connection) ?? []);

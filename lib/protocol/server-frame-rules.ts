@@ -30,7 +30,7 @@ export const serverFrameRules: ReadonlyMap<string, string> = new Map([
   ['history', 'i.id s.room s.epoch n.offset P.messages b.complete s?reason'],
   ['authenticate', 'n.withinMs'],
   ['authenticated', 'i.id n?expiresAt'],
-  ['going-away', 'n.afterMs n.windowMs'],
+  ['going-away', 'n.afterMs n.windowMs b?served'],
   ['pong', 'i?id'],
 ]);
 

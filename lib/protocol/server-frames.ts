@@ -253,6 +253,8 @@ export interface GoingAwayFrame {
   readonly type: 'going-away';
   readonly afterMs: number;
   readonly windowMs: number;
+  /** Whether new requests are answered as before until the client leaves, within that time. Default false. */
+  readonly served?: boolean;
 }
 
 /** The answer of a `ping`. */

@@ -132,9 +132,12 @@ const leaving: fc.Arbitrary<Step> = fc
   .tuple(
     fc.constantFrom(-1, -2),
     fc.oneof(
-      fc
-        .nat({ max: 5_000 })
-        .map((windowMs): ServerFrame => ({ type: 'going-away', afterMs: 0, windowMs })),
+      fc.tuple(fc.nat({ max: 5_000 }), fc.boolean()).map(([windowMs, served]): ServerFrame => ({
+        type: 'going-away',
+        afterMs: 0,
+        windowMs,
+        served,
+      })),
       fc.integer({ min: 1, max: 12 }).map((n) => message(n)),
       fc
         .integer({ min: 1, max: 12 })

@@ -6,10 +6,13 @@ import { NAME, record, subscribed, subscribedRoom } from './support/rooms.js';
 import { connectedFrame, connectedWorld, message, outcome, type World } from './support/world.js';
 
 /** The server of the present connection says that it goes away, 2 s from now on average. */
-function announce(world: World): FakeSocket {
-  world.socket.receive({ type: 'going-away', afterMs: 1_000, windowMs: 2_000 });
+function announce(world: World, more: { served?: boolean } = {}): FakeSocket {
+  world.socket.receive({ type: 'going-away', afterMs: 1_000, windowMs: 2_000, ...more });
   return world.socket;
 }
+
+/** Names of the requests that a socket sent. */
+const asked = (socket: FakeSocket): string[] => socket.frames('request').map(({ event }) => event);
 
 /** Waits until the client moves, and opens the new socket up to the hello. */
 async function openNext(world: World): Promise<FakeSocket> {
@@ -89,7 +92,96 @@ describe('a server that goes away', () => {
     expect(await answer).toBe('done');
   });
 
-  it('gets no new request; those wait for the next, in order', async () => {
+  it('gets new requests until the moment of the move, where it says that it serves on', async () => {
+    const world = await connectedWorld();
+    const old = announce(world, { served: true });
+    world.clock.advance(1_999);
+    const answer = world.client.request('early');
+    expect(asked(old)).toEqual(['early']);
+    old.receive({ type: 'response', id: '1', payload: 'done' });
+    expect(await answer).toBe('done');
+    world.clock.advance(1);
+    await settle();
+    void outcome(world.client.request('late'));
+    expect(asked(old)).toEqual(['early']);
+    const next = world.socket;
+    next.open();
+    next.receive(connectedFrame);
+    expect(next.frames('request')).toEqual([{ type: 'request', id: '2', event: 'late' }]);
+  });
+
+  it('gets no new request from the moment of the move on, while answers are due', async () => {
+    const world = await connectedWorld();
+    const old = announce(world, { served: true });
+    const answer = world.client.request('slow');
+    world.clock.advance(2_000);
+    void outcome(world.client.request('late'));
+    expect(asked(old)).toEqual(['slow']);
+    old.receive({ type: 'response', id: '1', payload: 'done' });
+    expect(await answer).toBe('done');
+    const next = await world.accept();
+    expect(asked(next)).toEqual(['late']);
+  });
+
+  it('is asked again elsewhere, under the same ids, for what it served and did not answer in time', async () => {
+    const world = await connectedWorld();
+    announce(world, { served: true });
+    const answers = ['kept', 'once'].map((event) => outcome(world.client.request(event)));
+    world.clock.advance(7_000);
+    await settle();
+    const next = await world.accept();
+    expect(next.frames('request')).toEqual([
+      { type: 'request', id: '1', event: 'kept', retry: true },
+      { type: 'request', id: '2', event: 'once', retry: true },
+    ]);
+    next.receive({ type: 'response', id: '1', payload: 'done' });
+    next.receive({ type: 'error', id: '2', code: 'not-idempotent', message: '', retryable: false });
+    expect(await Promise.all(answers)).toMatchObject(['done', { code: 'connection-lost' }]);
+  });
+
+  it.each([
+    ['refuses one', { type: 'error', id: '1', code: 'unavailable', message: '', retryable: true }],
+    ['says it again', { type: 'going-away', afterMs: 0, windowMs: 2_000 }],
+  ] as const)('gets no more requests once it %s, though it served on', async (_, frame) => {
+    const world = await connectedWorld();
+    const old = announce(world, { served: true });
+    void outcome(world.client.request('a'));
+    old.receive(frame);
+    for (const event of ['b', 'c']) void outcome(world.client.request(event));
+    expect(asked(old)).toEqual(['a']);
+    if (frame.type === 'going-away') old.receive({ type: 'response', id: '1', payload: 'done' });
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    const expected = frame.type === 'error' ? ['a', 'b', 'c'] : ['b', 'c'];
+    expect(asked(next)).toEqual(expected);
+    expect(next.frames('request').map(({ retry }) => retry)).toEqual(expected.map(() => undefined));
+    expect(world.sockets).toHaveLength(2);
+  });
+
+  it('gets no new requests while the next cannot be reached, though it served on', async () => {
+    const world = await connectedWorld();
+    const old = announce(world, { served: true });
+    (await openNext(world)).drop();
+    void outcome(world.client.request('late'));
+    world.clock.advance(1_500);
+    await settle();
+    const next = await world.accept();
+    expect([asked(old), asked(next)]).toEqual([[], ['late']]);
+  });
+
+  it('leaves nothing behind: the next connection is asked at once', async () => {
+    const world = await connectedWorld();
+    announce(world, { served: true });
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    void outcome(world.client.request('a'));
+    expect(asked(next)).toEqual(['a']);
+    announce(world, { served: true });
+    void outcome(world.client.request('b'));
+    expect(asked(next)).toEqual(['a', 'b']);
+  });
+
+  it('gets no new request where it does not say that it serves on; those wait for the next, in order', async () => {
     const world = await connectedWorld();
     const old = announce(world);
     for (const event of ['a', 'b']) void outcome(world.client.request(event));

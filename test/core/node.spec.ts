@@ -202,7 +202,7 @@ describe('a node that drains', () => {
     await draining;
     await turn();
     expect(peer.link.peerEnd?.code).toBe(1001);
-    expect(peer.frames()).toMatchObject([{ type: 'going-away', windowMs: 600 }]);
+    expect(peer.frames()).toEqual([{ type: 'going-away', afterMs: 0, windowMs: 600 }]);
     expect(world.clock.waiting).toBe(0);
   });
 

@@ -66,7 +66,9 @@ describe('a node that hands its clients over', () => {
     let isDone = false;
     const draining = world.node.drain(TIMES).then(() => (isDone = true));
     await pass(world, 500);
-    expect(ada.frames()).toMatchObject([{ type: 'going-away', afterMs: 0, windowMs: 1_002 }]);
+    expect(ada.frames()).toMatchObject([
+      { type: 'going-away', afterMs: 0, windowMs: 1_002, served: true },
+    ]);
     expect(world.node.isDraining).toBe(true);
     await world.node.publish('r', { event: 'said', payload: '1' });
     const answers = await ada.ask({ type: 'request', id: '1', event: 'echo' });
@@ -100,8 +102,10 @@ describe('a node that hands its clients over', () => {
     const peers = await Promise.all(Array.from({ length: 20 }, () => world.connect()));
     evenly(world, 20);
     const draining = world.node.drain(TIMES);
+    const told = peers.map((peer) => peer.frames());
     const closes = await closesOver(world, 2_000, peers);
     await draining;
+    expect(told.flat()).toMatchObject(peers.map(() => ({ type: 'going-away', served: false })));
     expect(Math.max(...closes)).toBeLessThanOrEqual(1_200);
     expect(new Set(closes).size).toBeGreaterThan(5);
   });

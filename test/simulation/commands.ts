@@ -75,6 +75,15 @@ const clientPublishes = happening(
   },
 );
 
+const asks = happening(
+  fc.tuple(client, fc.constantFrom('repeatable', 'once')),
+  ([who, question]) => `client ${String(who)} asks for ${question}`,
+  ({ clients, requests }, [who, question]) => {
+    const { sdk } = clients[who] ?? {};
+    if (sdk !== undefined) requests.ask(sdk, question);
+  },
+);
+
 const joins = happening(
   clientAndRoom,
   ([who, name]) => `client ${String(who)} subscribes to ${name}`,
@@ -168,6 +177,8 @@ export const withDepartures = fc.commands(
     serverPublishes,
     serverPublishes,
     clientPublishes,
+    asks,
+    asks,
     joins,
     joins,
     leaves,

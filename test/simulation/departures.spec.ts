@@ -20,13 +20,18 @@ describe('clients that two nodes ask to go elsewhere at any moment, in any order
     LIMIT_MS,
   );
 
-  it('go elsewhere in most schedules', async () => {
+  it('go elsewhere in most schedules, and have all their requests answered meanwhile', async () => {
     let schedules = 0;
+    let asked = 0;
+    let lost = 0;
     let moves = 0;
     await fc.assert(
       fc.asyncProperty(fc.scheduler(), withDepartures, async (scheduler, commands) => {
         const { simulation } = await play(commands, scheduler);
         const links = simulation.clients.reduce((sum, client) => sum + client.links.length, 0);
+        const { requests } = simulation;
+        asked += requests.asked.length;
+        lost += requests.asked.filter(({ end }) => end !== 'answered').length;
         moves += links - simulation.clients.length;
         if (links > simulation.clients.length) schedules += 1;
       }),
@@ -34,5 +39,7 @@ describe('clients that two nodes ask to go elsewhere at any moment, in any order
     );
     expect(schedules).toBeGreaterThan(50);
     expect(moves).toBeGreaterThan(100);
+    expect(asked).toBeGreaterThan(150);
+    expect(lost).toBe(0);
   });
 });

@@ -21,6 +21,8 @@ export function judge(run: Run, { noLoss = false, unnoticed = false }: Expectati
   if (broken.length > 0) throw new Error(describeViolations(broken));
   if (noLoss && needlessly(run) !== undefined) throw new Error(needlessly(run));
   if (unnoticed && noticed(run) !== undefined) throw new Error(noticed(run));
+  const complaint = simulation.requests.complaint();
+  if (complaint !== undefined) throw new Error(complaint);
   for (const failure of [...failures, ...simulation.observer.failures]) {
     throw new Error('something was thrown where nobody catches it', { cause: failure });
   }

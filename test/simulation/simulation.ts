@@ -9,7 +9,6 @@ import { MemoryPresenceStore, MemoryReplyStore, ReplyBook } from '../../lib/memo
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import {
   CountingRandom,
-  FakeApplication,
   FakeDirectory,
   FakeVerifier,
   handshake,
@@ -17,6 +16,7 @@ import {
 } from '../support/fakes.js';
 import { Link, type Accept } from './link.js';
 import { Recorder } from './recorder.js';
+import { SimulatedRequests } from './requests.js';
 import type { Scheduling } from './scheduling.js';
 import { SharedStore, type StoreNode } from './store.js';
 import { Witness } from './witness.js';
@@ -141,6 +141,8 @@ export class Simulation {
   readonly nodes: RealtimeNode[] = [];
   readonly ways: StoreNode[] = [];
   readonly clients: SimulatedClient[] = [];
+  readonly requests: SimulatedRequests;
+  readonly #replies = new ReplyBook(this.clock);
   #accepted = 0;
   #published = 0;
   /** How many nodes wait for clients to leave. */
@@ -150,6 +152,7 @@ export class Simulation {
     readonly scheduling: Scheduling,
     private readonly options: SimulationOptions = {},
   ) {
+    this.requests = new SimulatedRequests(scheduling);
     this.store = new SharedStore(scheduling, this.clock, new CountingRandom('epoch'));
     for (const n of [1, 2]) this.#addNode(n);
     for (const n of [1, 2]) this.clients.push(new SimulatedClient(`client-${String(n)}`, this));
@@ -205,7 +208,7 @@ export class Simulation {
 
   /** Whether nothing is left to wait for: every wish is fulfilled and everything has arrived. */
   get isSettled(): boolean {
-    if (this.recorder.open > 0 || this.#leaving > 0) return false;
+    if (this.recorder.open > 0 || this.requests.open > 0 || this.#leaving > 0) return false;
     return this.clients.every(
       ({ sdk, listening }) =>
         sdk.state === 'connected' &&
@@ -260,9 +263,9 @@ export class Simulation {
     directory.rights.history = history;
     directory.rights.presence = undefined;
     const node = new RealtimeNode({
-      application: new FakeApplication(),
+      application: this.requests.application(),
       broker: way,
-      replies: new MemoryReplyStore(new ReplyBook(this.clock)),
+      replies: new MemoryReplyStore(this.#replies),
       presence: new MemoryPresenceStore(this.clock),
       verifier: new FakeVerifier(),
       directory,

@@ -154,7 +154,7 @@ export const serverFrame: fc.Arbitrary<ServerFrame> = fc.oneof<fc.Arbitrary<Serv
   ),
   frame('authenticate', { withinMs: count }),
   frame('authenticated', { id }, { expiresAt: count }),
-  frame('going-away', { afterMs: count, windowMs: count }),
+  frame('going-away', { afterMs: count, windowMs: count }, { served: fc.boolean() }),
   frame('pong', {}, { id }),
 );
 

@@ -127,6 +127,6 @@ export const goldenServerFrames: readonly ServerFrame[] = [
   },
   { type: 'authenticate', withinMs: 30_000 },
   { type: 'authenticated', id: '6', expiresAt: 1_700_000_600_000 },
-  { type: 'going-away', afterMs: 0, windowMs: 5_000 },
+  { type: 'going-away', afterMs: 0, windowMs: 5_000, served: true },
   { type: 'pong', id: '5' },
 ];

@@ -47,7 +47,7 @@ export class Link implements ConnectionOwner {
   #current: Connection | undefined;
   #next: Connection | undefined;
   #renewalId = '';
-  /** The present server goes away: it serves on, gets no new requests, or gets none and is left when what is due is there. */
+  /** The present server goes away: it serves on, gets no new requests, or is left when what is due is there. */
   #leaving: 'served' | 'held' | 'patient' | undefined;
   #stopTimer: (() => void) | undefined;
   #stopWatching: (() => void) | undefined;
@@ -82,7 +82,7 @@ export class Link implements ConnectionOwner {
     return this.isConnected && (!this.#leaving || this.#leaving === 'served');
   }
 
-  /** Keeps new requests for the next connection if the server goes away: it has refused one, or says it again. Returns whether it does. */
+  /** Whether the server goes away: it has refused a request, or says so again, and gets no new ones. */
   holdRequests(): boolean {
     if (this.#leaving === 'served') this.#leaving = 'held';
     return !!this.#leaving;
@@ -153,9 +153,9 @@ export class Link implements ConnectionOwner {
   ended(connection: Connection, loss: Loss, action: CloseAction): void {
     const isMoving = this.#current && this.#next;
     const isOld = isMoving && connection === this.#current;
-    const isReplaced = isOld && loss.code === REPLACED;
     const canRefresh = typeof this.#settings.token === 'function';
-    const error = isReplaced ? undefined : endingError(loss, action, canRefresh);
+    const error =
+      isOld && loss.code === REPLACED ? undefined : endingError(loss, action, canRefresh);
     connection.release();
     if (error) this.#end(error, loss);
     // The next one's token is older than the refusal, unless the server has it already: a new attempt.

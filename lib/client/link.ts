@@ -180,8 +180,7 @@ export class Link implements ConnectionOwner {
     const { connectTimeoutMs = 10_000, identity } = this.#settings;
     if (this.#leaving) this.#leaving = 'held';
     identity.attempt += 1;
-    const next = new Connection(this.#settings, this);
-    this.#next = next;
+    const next = (this.#next = new Connection(this.#settings, this));
     this.#setTimer(connectTimeoutMs, () => {
       this.#abandon(next, NO_ANSWER, 'connect-timeout');
     });

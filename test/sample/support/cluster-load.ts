@@ -10,8 +10,8 @@ type Untimed = HistoryRecord extends infer R
     : never
   : never;
 
-/** Publishes of one client that wait for their confirmation. */
-const IN_FLIGHT = 10;
+/** Publishes of one client that wait for their confirmation: fewer than a server would refuse as too many. */
+const IN_FLIGHT = 5;
 
 /** Many clients of one room, and what they saw, as the checker wants to read it. */
 export class ClusterLoad {
@@ -44,13 +44,18 @@ export class ClusterLoad {
     await room.subscribe();
   }
 
-  /** Has a client count aloud up to a number, several messages at a time. */
-  async publish(p: string, client: RealtimeClient<ClusterContract>, count: number): Promise<void> {
+  /** Has a client count aloud until it is enough, several messages at a time. Resolves to the last number. */
+  async publish(
+    p: string,
+    client: RealtimeClient<ClusterContract>,
+    isEnough: () => boolean,
+  ): Promise<number> {
     let number = 0;
     const work = async () => {
-      while (number < count) await this.#say(client, { from: p, number: (number += 1) });
+      while (!isEnough()) await this.#say(client, { from: p, number: (number += 1) });
     };
     await Promise.all(Array.from({ length: IN_FLIGHT }, work));
+    return number;
   }
 
   /** Resolves when so many messages are confirmed. */

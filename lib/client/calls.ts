@@ -115,9 +115,9 @@ export class Calls {
     }
   }
 
-  /** Whether answers are due. */
-  get isAwaiting(): boolean {
-    return [...this.#open.values()].some(({ sent }) => sent);
+  /** Whether streams that were sent run, or (`false`) whether other answers are due. */
+  isAwaiting(streams?: boolean): boolean {
+    return [...this.#open.values()].some(({ sent, isStream }) => sent && isStream === streams);
   }
 
   /** Sends what waited, and again what was sent without an answer, unless this server may not take it. */

@@ -104,8 +104,8 @@ export class Core implements LinkObserver, RoomHost {
     return wanted;
   }
 
-  isAwaiting(): boolean {
-    return this.calls.isAwaiting;
+  isAwaiting(streams?: boolean): boolean {
+    return this.calls.isAwaiting(streams);
   }
 
   connected(frame: ConnectedFrame): void {

@@ -1,6 +1,7 @@
 import type { CloseAction, CloseCode } from '../protocol/index.js';
 import type { Loss } from './client-state.js';
 import { clientError, type RealtimeClientError } from './errors.js';
+import type { Settings } from './options.js';
 
 const FORBIDDEN: typeof CloseCode.Forbidden = 4403;
 
@@ -8,10 +9,10 @@ const FORBIDDEN: typeof CloseCode.Forbidden = 4403;
 export function endingError(
   loss: Loss,
   action: CloseAction,
-  canRefresh: boolean,
+  { token }: Settings,
 ): RealtimeClientError | undefined {
   const more = { details: loss };
-  if (action === 'refresh' && !canRefresh) {
+  if (action === 'refresh' && typeof token !== 'function') {
     return clientError('unauthorized', more);
   }
   if (action !== 'stop') return undefined;

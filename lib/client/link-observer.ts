@@ -11,8 +11,8 @@ export interface LinkObserver extends TransitionObserver {
   readonly received: (frame: ServerFrame) => void;
   /** A frame that breaks its rules. */
   readonly misread: (error: ProtocolError) => void;
-  /** Whether answers are due on this connection. */
-  readonly isAwaiting: () => boolean;
+  /** Whether there are streams on this connection, or (`false`) whether other answers are due on it. */
+  readonly isAwaiting: (streams?: boolean) => boolean;
   /** The connection or the attempt ended. Another one will follow, unless there is an error. */
   readonly lost: (error?: RealtimeClientError) => void;
   /** Something went wrong that no call will be told about. */

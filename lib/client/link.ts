@@ -1,23 +1,19 @@
 /**
  * One connection after another; two only while the server of the first goes away. Owns the state and
- * the timer of the present step; what frames mean is the observer's business.
+ * the one timer, of the present step; what frames mean is the observer's business.
  *
- * Invariants: `#current` is the connection that the server has let in, `#next` the attempt. With both,
- * rooms and calls move: until `#next` says hello all but new requests go over `#current`; from then on nothing
- * is sent, and what still comes counts, until `#next` is let in. `#stopTimer` is the one timer.
- *
- * The application's handlers run inside `Transitions.announce()` and may call anything, `close()` included.
- * So each step finishes its own work first and announces last.
+ * Invariants: `#current` is the connection that the server has let in, `#next` the attempt. With both, rooms
+ * and calls move: until `#next` says hello all but new requests go over `#current`; from then on nothing is
+ * sent, and what still comes counts, until `#next` is let in. Handlers of the application may call
+ * anything: each step does its own work first and `Transitions.announce()`s last.
  */
-import {
-  decodeServerFrame,
-  encodeClientFrame,
-  ProtocolError,
-  type ClientFrame,
-  type CloseAction,
-  type ConnectedFrame,
-  type GoingAwayFrame,
-  type HelloFrame,
+import { decodeServerFrame, encodeClientFrame, ProtocolError } from '../protocol/index.js';
+import type {
+  ClientFrame,
+  CloseAction,
+  ConnectedFrame,
+  GoingAwayFrame,
+  HelloFrame,
 } from '../protocol/index.js';
 import { Backoff } from './backoff.js';
 import type { ClientState, Loss, StateChange } from './client-state.js';
@@ -31,24 +27,27 @@ import { Liveness } from './liveness.js';
 import type { Settings } from './options.js';
 import { Transitions } from './transitions.js';
 
-/** How long a move waits for the answers that are due. Milliseconds. */
+/** How long a move waits for streams that run, and then for the answers that are due. Milliseconds. */
 const PATIENCE_MS = 5_000;
 
 /** See the head of this file. */
 export class Link implements ConnectionOwner {
   /** Largest frame that the server takes. Bytes; 1 MiB until it says so. */
   maxFrameBytes = 1_048_576;
+  /** Why the link is closed, if it is. */
+  closedBy: RealtimeClientError | undefined;
   readonly #settings: Settings;
   readonly #observer: LinkObserver;
   readonly #backoff: Backoff;
   readonly #liveness: Liveness;
   readonly #transitions: Transitions;
-  #closedBy: RealtimeClientError | undefined;
   #current: Connection | undefined;
   #next: Connection | undefined;
   #renewalId = '';
-  /** The present server goes away: it serves on, gets no new requests, or is left when what is due is there. */
-  #leaving: 'served' | 'held' | 'patient' | undefined;
+  /** The present server goes away: whether it gets new requests until then. */
+  #isServed: boolean | undefined;
+  /** The moment has come, and it is left as soon as what is waited for is there. */
+  #isPatient = false;
   #stopTimer: (() => void) | undefined;
   #stopWatching: (() => void) | undefined;
 
@@ -65,6 +64,7 @@ export class Link implements ConnectionOwner {
       dead: () => {
         if (this.#current) this.#abandon(this.#current, NO_ANSWER, 'heartbeat-timeout');
       },
+      unsent: () => this.bufferedBytes,
     });
   }
 
@@ -79,18 +79,16 @@ export class Link implements ConnectionOwner {
 
   /** Whether the server would take a new request. */
   get takesRequests(): boolean {
-    return this.isConnected && (!this.#leaving || this.#leaving === 'served');
+    return this.isConnected && this.#isServed !== false;
   }
 
   /** Whether the server goes away: it has refused a request, or says so again, and gets no new ones. */
   holdRequests(): boolean {
-    if (this.#leaving === 'served') this.#leaving = 'held';
-    return !!this.#leaving;
-  }
-
-  /** Why the link is closed, if it is. */
-  get closedBy(): RealtimeClientError | undefined {
-    return this.#closedBy;
+    if (this.#isServed) {
+      this.#isServed = false;
+      if (this.#isPatient) this.#move();
+    }
+    return this.#isServed === false;
   }
 
   /** Bytes that were sent and have not left this machine. */
@@ -146,39 +144,39 @@ export class Link implements ConnectionOwner {
       this.#observer.raise(fromErrorFrame(frame));
     } else {
       this.#observer.received(frame);
-      if (this.#leaving === 'patient' && !this.#observer.isAwaiting()) this.#attempt();
+      if (this.#isPatient && !this.#observer.isAwaiting(this.#isServed)) this.#move();
     }
   }
 
   ended(connection: Connection, loss: Loss, action: CloseAction): void {
-    const isMoving = this.#current && this.#next;
-    const isOld = isMoving && connection === this.#current;
-    const canRefresh = typeof this.#settings.token === 'function';
-    const error =
-      isOld && loss.code === REPLACED ? undefined : endingError(loss, action, canRefresh);
+    const isOld = this.#next && connection === this.#current;
+    const error = !(isOld && loss.code === REPLACED) && endingError(loss, action, this.#settings);
     connection.release();
     if (error) this.#end(error, loss);
     // The next one's token is older than the refusal, unless the server has it already: a new attempt.
     else if (isOld && (action !== 'refresh' || this.#next?.saidHello)) this.#lean(loss);
-    else if (isMoving && !isOld) {
-      this.#next = undefined;
-      this.#attemptLater(this.#backoff.next(action));
-    } else this.#lose(loss, action);
+    else {
+      const delayMs = this.#backoff.next(action);
+      if (this.#current && connection === this.#next) {
+        this.#next = undefined;
+        this.#attemptLater(delayMs);
+      } else if (delayMs !== undefined) this.#wait({ ...loss, delayMs });
+      else this.#end(clientError('attempts-exhausted', { details: loss }), loss);
+    }
   }
 
   refused(connection: Connection, error: RealtimeClientError): void {
     const loss = { reason: error.code };
     if (!error.retryable) this.#end(error, loss);
-    else {
-      // While connected the server has asked for a fresh token: it decides what follows.
-      if (connection !== this.#current) this.ended(connection, loss, 'reconnect');
-      this.#observer.raise(error);
-    }
+    // While connected the server has asked for a fresh token: it decides what follows.
+    else if (connection !== this.#current) this.ended(connection, loss, 'reconnect');
+    if (error.retryable) this.#observer.raise(error);
   }
 
   #attempt(): void {
     const { connectTimeoutMs = 10_000, identity } = this.#settings;
-    if (this.#leaving) this.#leaving = 'held';
+    this.#isServed &&= false;
+    this.#isPatient = false;
     identity.attempt += 1;
     const next = (this.#next = new Connection(this.#settings, this));
     this.#setTimer(connectTimeoutMs, () => {
@@ -201,7 +199,7 @@ export class Link implements ConnectionOwner {
     const old = this.#current;
     this.#setTimer();
     this.#current = connection;
-    this.#next = this.#leaving = undefined;
+    this.#next = this.#isServed = undefined;
     this.maxFrameBytes = frame.limits.frameBytes;
     this.#backoff.connected();
     this.#liveness.start(frame.heartbeat);
@@ -215,13 +213,21 @@ export class Link implements ConnectionOwner {
   #leave(connection: Connection, frame: GoingAwayFrame): void {
     const delayMs = this.#backoff.announced(frame);
     if (connection !== this.#current || this.holdRequests()) return;
-    this.#leaving = frame.served ? 'served' : 'held';
+    this.#isServed = !!frame.served;
     this.#setTimer(delayMs, () => {
-      if (this.#observer.isAwaiting()) {
-        this.#leaving = 'patient';
-        this.#attemptLater(PATIENCE_MS);
-      } else this.#attempt();
+      this.#move();
     });
+  }
+
+  /** Streams first, which hold nobody up while the server serves on; then what new requests wait for. */
+  #move(hasWaited = !this.#observer.isAwaiting(this.#isServed)): void {
+    this.#isPatient = true;
+    if (!hasWaited) {
+      this.#setTimer(PATIENCE_MS, () => {
+        this.#move(true);
+      });
+    } else if (this.#isServed) this.holdRequests();
+    else this.#attempt();
   }
 
   /** The old connection went before the new one was there: that is an ordinary attempt now. */
@@ -257,12 +263,6 @@ export class Link implements ConnectionOwner {
     this.ended(connection, { reason }, 'reconnect');
   }
 
-  #lose(loss: Loss, action: CloseAction): void {
-    const delayMs = this.#backoff.next(action);
-    if (delayMs !== undefined) this.#wait({ ...loss, delayMs });
-    else this.#end(clientError('attempts-exhausted', { details: loss }), loss);
-  }
-
   #wait(more: Loss & Pick<StateChange, 'delayMs'>): void {
     this.#release();
     this.#attemptLater(more.delayMs);
@@ -272,8 +272,8 @@ export class Link implements ConnectionOwner {
   }
 
   #end(error: RealtimeClientError, loss: Loss): void {
-    if (this.#closedBy) return;
-    this.#closedBy = error;
+    if (this.closedBy) return;
+    this.closedBy = error;
     this.#release();
     this.#stopWatching?.();
     this.#transitions.enter('closed', loss);
@@ -289,7 +289,7 @@ export class Link implements ConnectionOwner {
     this.#liveness.stop();
     this.#current?.release(code, reason);
     this.#next?.release(code, reason);
-    this.#current = this.#next = this.#leaving = undefined;
+    this.#current = this.#next = this.#isServed = undefined;
   }
 
   /** The timer of the next step, instead of the one of the step before. */

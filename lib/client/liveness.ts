@@ -17,6 +17,8 @@ export interface LivenessActions {
   readonly ping: () => void;
   /** Nothing came: the connection is dead. */
   readonly dead: () => void;
+  /** Bytes that were sent and have not left this machine; 0 also where the runtime does not say. */
+  readonly unsent: () => number;
 }
 
 /**
@@ -24,6 +26,10 @@ export interface LivenessActions {
  * them, so after `intervalMs` without traffic the client asks with a `ping` frame of its own, and
  * after `timeoutMs` without traffic gives the connection up. A machine that slept, which its clock
  * tells, asks at once. One timer; traffic only notes the time.
+ *
+ * A ping waits behind what was sent before it. So an upload that gets on is a sign of life: at each look,
+ * every {@link TICK_MS} at most, bytes wait, and fewer than at the look before. The last look, when none
+ * wait any more, tells nothing: the system takes a few frames even for a link that is dead.
  *
  * Dead is only what left a ping unanswered, and never by a timer that came late: a background tab's
  * timers run minutes late, and the silence they find then says nothing about the link.
@@ -72,9 +78,14 @@ export class Liveness {
 
   #arm(delayMs: number): void {
     const { after, date } = this.#environment;
+    const { unsent } = this.#actions;
     const due = date() + delayMs;
+    // Without the ping that may follow: its own leaving is no progress.
+    const before = unsent();
     this.stop();
     this.#stopTimer = after(delayMs, () => {
+      const left = unsent();
+      if (left && left < before) this.touch();
       this.#check(date() - due > SLEPT_MS);
     });
   }

@@ -281,15 +281,106 @@ describe('a server that goes away', () => {
     expect(next.last('hello').rooms).toEqual([{ room: NAME, epoch: 'e1', offset: 3 }]);
   });
 
-  it('ends its streams with the old connection', async () => {
+  it('is asked on while a stream has 5 s to end, and left when it has', async () => {
     const world = await connectedWorld();
-    const item = outcome(stream(world.client, 'count')[Symbol.asyncIterator]().next());
-    announce(world);
-    await openNext(world);
-    world.clock.advance(5_000);
-    await settle();
-    await world.accept();
+    const items = stream(world.client, 'answer')[Symbol.asyncIterator]();
+    const item = items.next();
+    const old = announce(world, { served: true });
+    world.clock.advance(2_000);
+    const answer = world.client.request('late');
+    expect(asked(old)).toEqual(['answer', 'late']);
+    old.receive({ type: 'response', id: '2', payload: 'done' });
+    old.receive({ type: 'next', id: '1', payload: 'a' });
+    world.clock.advance(4_999);
+    expect([await answer, world.sockets.length]).toEqual(['done', 1]);
+    old.receive({ type: 'complete', id: '1' });
+    expect([await item, await items.next()]).toMatchObject([{ value: 'a' }, { done: true }]);
+    expect(world.sockets).toHaveLength(2);
+    void outcome(world.client.request('new'));
+    expect(asked(await world.accept())).toEqual(['new']);
+  });
+
+  it('is left after 5 s with a stream that lasts, and nobody waited for that', async () => {
+    const world = await connectedWorld();
+    const item = outcome(stream(world.client, 'feed')[Symbol.asyncIterator]().next());
+    const old = announce(world, { served: true });
+    for (let second = 0; second < 7; second += 1) {
+      void outcome(world.client.request('poll'));
+      expect(old.frames('request')).toHaveLength(second + 2);
+      old.receive({ type: 'response', id: String(second + 2) });
+      world.clock.advance(1_000);
+    }
+    expect(world.sockets).toHaveLength(2);
+    expect(asked(await world.accept())).toEqual([]);
     expect(await item).toMatchObject({ code: 'connection-lost' });
+  });
+
+  it('has 5 s after the streams for other answers, and gets no new request meanwhile', async () => {
+    const world = await connectedWorld();
+    void outcome(stream(world.client, 'feed')[Symbol.asyncIterator]().next());
+    const old = announce(world, { served: true });
+    world.clock.advance(6_999);
+    const answer = world.client.request('slow');
+    world.clock.advance(1);
+    void outcome(world.client.request('late'));
+    expect(asked(old)).toEqual(['feed', 'slow']);
+    world.clock.advance(4_999);
+    expect(world.sockets).toHaveLength(1);
+    old.receive({ type: 'response', id: '2', payload: 'done' });
+    expect([await answer, world.sockets.length]).toEqual(['done', 2]);
+    expect(asked(await world.accept())).toEqual(['late']);
+  });
+
+  it.each([
+    [
+      'refuses a request',
+      [{ type: 'error', id: '2', code: 'unavailable', message: '', retryable: true }],
+    ],
+    [
+      'says again that it goes, and has answered',
+      [
+        { type: 'going-away', afterMs: 0, windowMs: 2_000 },
+        { type: 'response', id: '2', payload: 'done' },
+      ],
+    ],
+  ] as const)('has no more time for streams once it %s', async (_, frames) => {
+    const world = await connectedWorld();
+    const item = outcome(stream(world.client, 'feed')[Symbol.asyncIterator]().next());
+    const old = announce(world, { served: true });
+    world.clock.advance(2_000);
+    const answer = world.client.request('late');
+    for (const frame of frames) {
+      expect(world.sockets).toHaveLength(1);
+      old.receive(frame);
+    }
+    expect(world.sockets).toHaveLength(2);
+    // One that was refused is asked again here.
+    (await world.accept()).receive({ type: 'response', id: '2', payload: 'done' });
+    expect(await answer).toBe('done');
+    expect(await item).toMatchObject({ code: 'connection-lost' });
+  });
+
+  it('has no time for streams where it does not serve on: new requests would wait for them', async () => {
+    const world = await connectedWorld();
+    const item = outcome(stream(world.client, 'feed')[Symbol.asyncIterator]().next());
+    announce(world);
+    void outcome(world.client.request('late'));
+    const next = await openNext(world);
+    next.receive(connectedFrame);
+    expect(asked(next)).toEqual(['late']);
+    expect(await item).toMatchObject({ code: 'connection-lost' });
+  });
+
+  it('delivers streams until the next one has let the client in', async () => {
+    const world = await connectedWorld();
+    const items = stream(world.client, 'count')[Symbol.asyncIterator]();
+    const item = items.next();
+    const old = announce(world);
+    const next = await openNext(world);
+    old.receive({ type: 'next', id: '1', payload: 1 });
+    expect(await item).toMatchObject({ value: 1 });
+    next.receive(connectedFrame);
+    expect(await outcome(items.next())).toMatchObject({ code: 'connection-lost' });
   });
 
   it('does not move a client that is closed meanwhile', async () => {

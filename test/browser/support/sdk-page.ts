@@ -6,7 +6,13 @@ import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import ts from 'typescript';
 
-import { Idempotent, RealtimeGateway, RealtimeRoom, type RoomPolicy } from '../../../lib/index.js';
+import {
+  Idempotent,
+  RealtimeGateway,
+  RealtimeRoom,
+  type RealtimeModuleOptions,
+  type RoomPolicy,
+} from '../../../lib/index.js';
 import { startApp, type RunningApp } from '../../support/nest-app.js';
 
 /** What the page offers to its tests, as `window.page`. */
@@ -27,6 +33,8 @@ export interface SdkPage {
   /** Asks through the outbox; resolves when it is kept. */
   readonly pay: (from: number, to: number) => void;
   readonly left: () => number;
+  /** Sends so many bytes in one request; resolves with how many the handler got. */
+  readonly upload: (bytes: number) => Promise<number>;
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>SDK</title><script type="module">
@@ -53,6 +61,7 @@ page.start = async ({ sharesTabs = false, rooms = 1, minDelayMs = 100 } = {}) =>
     await room.subscribe();
   }
   page.client = client;
+  page.upload = (bytes) => client.request('upload', 'x'.repeat(bytes), { timeoutMs: 25_000 });
 };
 page.startOutbox = async () => {
   const outbox = await openOutbox({ name: 'ada', onRestored: () => (page.restored += 1) });
@@ -77,6 +86,11 @@ class PayGateway {
   pay(@MessageBody() payload: number): number {
     payments.push(payload);
     return payload;
+  }
+
+  @SubscribeMessage('upload')
+  upload(@MessageBody() payload: string): number {
+    return payload.length;
   }
 }
 
@@ -103,11 +117,13 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 }
 
 /** Starts the server of the page. */
-export function startSdkApp(): Promise<RunningApp> {
-  const limits = { attemptsPerSecond: 10_000, attemptBurst: 20_000 };
+export function startSdkApp(
+  options: Pick<RealtimeModuleOptions, 'heartbeat' | 'limits'> = {},
+): Promise<RunningApp> {
+  const limits = { attemptsPerSecond: 10_000, attemptBurst: 20_000, ...options.limits };
   return startApp({
     providers: [PayGateway, TickRooms],
-    options: { limits },
+    options: { ...options, limits },
     prepare: (app) => {
       app.use((request: IncomingMessage, response: ServerResponse, next: () => void) => {
         void serve(request, response).then((isDone) => {

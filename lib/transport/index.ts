@@ -6,7 +6,7 @@ export { DEFAULT_HEAVY_FRAMES, FramePool, type HeavyFrameOptions } from './frame
 export type { Grant } from './handshake.js';
 export { watchFirstHeaders } from './header-deadline.js';
 export type { HttpRefusal } from './http-refusal.js';
-export { DEFAULT_TRANSPORT_LIMITS, type TransportLimits } from './limits.js';
+export { defaultTransportLimits, type TransportLimits } from './limits.js';
 export { UpgradeRouter } from './upgrade-router.js';
 export { isAnchored, isOriginAllowed, type AllowedOrigins } from './origin.js';
 export { WsServer, type Accept, type UpgradeGate, type WsServerOptions } from './ws-server.js';

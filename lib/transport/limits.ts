@@ -5,11 +5,15 @@ export interface TransportLimits {
   /** Largest message, in bytes. Default 1 MiB. Beyond it `ws` closes with 1009 before it allocates. */
   readonly frameBytes: number;
   /**
-   * Most fragments a message may come in. Default 64. Stops a message dripped in fragments of one
+   * Most fragments a message may come in. Default 64, or one for each 16 KiB of {@link frameBytes} if that is
+   * more: browsers send large messages in parts of some 128 KiB. Stops a message dripped in fragments of one
    * byte from holding about 120 bytes of heap for each (CVE-2026-48779).
    */
   readonly maxFragments: number;
-  /** Most chunks of TCP data that may wait for a message to become whole. Default 1 024. Same attack. */
+  /**
+   * Most chunks of TCP data that may wait for a message to become whole. Default 1 024, or one for each KiB of
+   * {@link frameBytes} if that is more: a slow line delivers hardly more at a time. Same attack.
+   */
   readonly maxBufferedChunks: number;
   /**
    * Milliseconds the oldest byte may wait for a peer to take it. Default 60 000: who takes the outbox's
@@ -20,13 +24,13 @@ export interface TransportLimits {
   readonly outboxAgeMs: number;
 }
 
-/** What applies where nothing else is said. */
-export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
-  frameBytes: 1_048_576,
-  maxFragments: 64,
-  maxBufferedChunks: 1_024,
+/** What applies where nothing else is said: a message of the largest size has to fit, in the parts that honest peers send. */
+export const defaultTransportLimits = (frameBytes = 1_048_576): TransportLimits => ({
+  frameBytes,
+  maxFragments: Math.max(64, Math.ceil(frameBytes / 16_384)),
+  maxBufferedChunks: Math.max(1_024, Math.ceil(frameBytes / 1_024)),
   outboxAgeMs: 60_000,
-};
+});
 
 /** How long a peer may take to answer our close before the link is cut, in milliseconds. */
 export const CLOSE_TIMEOUT_MS = 5_000;

@@ -30,7 +30,7 @@ let network: BreakableNetwork;
 beforeAll(async () => {
   app = await startSdkApp({
     heartbeat: HEARTBEAT,
-    limits: { frameBytes: 2 * BYTES, maxBufferedChunks: 10_000, maxFragments: 1_000 },
+    limits: { frameBytes: 2 * BYTES },
   });
   browser = await launchKeepingBrowser();
 }, TIMEOUT_MS);

@@ -98,6 +98,27 @@ describe('options that are left out', () => {
   });
 });
 
+describe('limits on the parts of a message', () => {
+  it('grow with the largest message, so that a browser can send it over a slow line', () => {
+    const parts = ({ limits }: ReturnType<typeof resolve>) => {
+      const { maxFragments, maxBufferedChunks } = limits;
+      return { maxFragments, maxBufferedChunks };
+    };
+    expect(parts(resolve({ limits: { frameBytes: 33_554_432 } }))).toEqual({
+      maxFragments: 2_048,
+      maxBufferedChunks: 32_768,
+    });
+    expect(parts(resolve({ limits: { frameBytes: 1_024 } }))).toEqual({
+      maxFragments: 64,
+      maxBufferedChunks: 1_024,
+    });
+    expect(parts(resolve({ limits: { frameBytes: 33_554_432, maxFragments: 8 } }))).toEqual({
+      maxFragments: 8,
+      maxBufferedChunks: 32_768,
+    });
+  });
+});
+
 describe('an option that breaks its rule', () => {
   it('is named with its path, the rule and its value', () => {
     expect(problemsOf({ heartbeat: { intervalMs: '30s' } })).toEqual([

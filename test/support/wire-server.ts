@@ -6,7 +6,7 @@ import { ManualClock } from '../../lib/testing/manual-clock.js';
 import {
   DEFAULT_ADMISSION_LIMITS,
   DEFAULT_HEARTBEAT,
-  DEFAULT_TRANSPORT_LIMITS,
+  defaultTransportLimits,
   UpgradeRouter,
   WsServer,
   type AdmissionLimits,
@@ -89,7 +89,7 @@ export class WireServer {
   private constructor(options: WireServerOptions) {
     this.clock = options.clock ?? new ManualClock();
     this.ws = new WsServer(options.accept ?? ((...link) => this.#keep(...link)), {
-      limits: { ...DEFAULT_TRANSPORT_LIMITS, ...DEFAULT_ADMISSION_LIMITS, ...options.limits },
+      limits: { ...defaultTransportLimits(), ...DEFAULT_ADMISSION_LIMITS, ...options.limits },
       heartbeat: DEFAULT_HEARTBEAT,
       clock: this.clock,
       gate: options.gate ?? OPEN_GATE,

@@ -20,7 +20,7 @@ import {
   DEFAULT_ADMISSION_LIMITS,
   DEFAULT_HEARTBEAT,
   DEFAULT_HEAVY_FRAMES,
-  DEFAULT_TRANSPORT_LIMITS,
+  defaultTransportLimits,
   isAnchored,
   type TrustProxy,
 } from '../../transport/index.js';
@@ -160,7 +160,7 @@ export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtime
     origins: options.origins ?? 'same-origin',
     trustProxy: options.trustProxy ?? false,
     limits: {
-      ...DEFAULT_TRANSPORT_LIMITS,
+      ...defaultTransportLimits(options.limits?.frameBytes),
       ...DEFAULT_ADMISSION_LIMITS,
       ...DEFAULT_LIMITS,
       firstHeadersMs: 5_000,

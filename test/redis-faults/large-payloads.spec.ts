@@ -5,7 +5,7 @@ import type { HistoryPolicy } from '../../lib/core/index.js';
 import { Ear, put, read } from '../conformance/broker.world.js';
 import { publication } from '../support/fakes.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { until } from '../support/turns.js';
 
 const ROOM = 'chat/general';
@@ -35,10 +35,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const { broker, link } of [writer, reader]) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes([writer, reader]);
   await server.stop();
 });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import { Ear, put } from '../conformance/broker.world.js';
 import { repeat, startRedis, type RedisServer } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 
 const ROOMS = 100_000;
 /** Rooms that one SUBSCRIBE names. */
@@ -37,10 +37,7 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const { broker, link } of [node, other]) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes([node, other]);
   await server.stop();
 });
 

@@ -11,7 +11,7 @@ import {
   stopAll,
   type RedisServer,
 } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { turns, until } from '../support/turns.js';
 
@@ -35,10 +35,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   proxy.tamper = undefined;
-  for (const { broker, link } of nodes) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes(nodes);
   await proxy.stop();
   await stopAll([server, ...others]);
   nodes = [];

@@ -5,7 +5,7 @@ import { Ear, put } from '../conformance/broker.world.js';
 import { publication } from '../support/fakes.js';
 import { ClusterFarm } from '../support/redis-cluster.js';
 import { repeat } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { until } from '../support/turns.js';
 
 interface Running extends RedisNode {
@@ -21,10 +21,7 @@ beforeAll(async () => {
 });
 
 afterEach(async () => {
-  for (const { broker, link } of nodes) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes(nodes);
   nodes = [];
 });
 

@@ -5,7 +5,7 @@ import type { ControlCommand, NodeAnswer, NodeQuestion } from '../../lib/core/in
 import type { RedisBrokerOptions } from '../../lib/redis/index.js';
 import { Ear, sessionsOf } from '../conformance/broker.world.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { deferred, until } from '../support/turns.js';
 
@@ -27,10 +27,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const { broker, link } of nodes) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes(nodes);
   nodes = [];
   await proxy.stop();
   await server.stop();

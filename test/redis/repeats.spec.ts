@@ -8,7 +8,7 @@ import type { RedisKeys } from '../../lib/redis/index.js';
 import { blockOf } from '../../lib/redis/operation-blocks.js';
 import { Ear, KEPT, put, putOnce, putVolatile, read, upTo } from '../conformance/broker.world.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { age, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { age, closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 
 const ROOM = 'chat/general';
 const WINDOW_MS = 120_000;
@@ -34,10 +34,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  for (const { broker, link } of nodes) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes(nodes);
   nodes = [];
 });
 

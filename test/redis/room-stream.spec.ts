@@ -8,7 +8,7 @@ import { SystemClock, SystemRandom } from '../../lib/system/index.js';
 import { Ear, KEPT, offsetsOf, put, putOnce, read, upTo } from '../conformance/broker.world.js';
 import { publication } from '../support/fakes.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { turn } from '../support/turns.js';
 
 const ROOM = 'chat/general';
@@ -36,10 +36,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const { broker, link } of closing) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes(closing);
   closing = [];
 });
 

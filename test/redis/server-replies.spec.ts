@@ -12,7 +12,7 @@ import {
   stopAll,
   type RedisServer,
 } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 
 const ROOM = 'chat/general';
 
@@ -20,10 +20,7 @@ let servers: RedisServer[] = [];
 let nodes: RedisNode[] = [];
 
 afterEach(async () => {
-  for (const { broker, link } of nodes) {
-    await broker.close();
-    link.close();
-  }
+  await closeNodes(nodes);
   await stopAll(servers);
   nodes = [];
   servers = [];

@@ -150,7 +150,7 @@ export function redisBrokerWorld(
     advance: (ms) => age(clients, keys, ms),
     settle: () => settleNodes(nodes, keys, clients),
     dispose: async () => {
-      for (const node of nodes) await closeNode(node);
+      await closeNodes(nodes);
     },
   };
 }
@@ -191,7 +191,7 @@ export function severableBrokerWorld(
     },
     dispose: async () => {
       await world.dispose();
-      await Promise.all(others.map(closeNode));
+      await closeNodes(others);
       await proxy.stop();
     },
   };
@@ -207,7 +207,10 @@ const SILENT: BrokerListener = {
   answer: () => Promise.resolve({ kind: 'sessions', sessions: [] }),
 };
 
-async function closeNode({ broker, link }: RedisNode): Promise<void> {
-  await broker.close();
-  link.close();
+/** Ends nodes in good order, one after the other. */
+export async function closeNodes(nodes: readonly RedisNode[]): Promise<void> {
+  for (const { broker, link } of nodes) {
+    await broker.close();
+    link.close();
+  }
 }

@@ -3,7 +3,7 @@
  * replicas that have everything, once with replicas that lack the last acknowledged messages, and the
  * latter also under an epoch that knows nothing of the store's generation, to show that the case can fail.
  */
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 
 import {
   RealtimeRoom,
@@ -16,11 +16,11 @@ import type { CheckResult } from '../checker/verdict.js';
 import { Ear, put, read } from '../conformance/broker.world.js';
 import { publication } from '../support/fakes.js';
 import { ignoreGenerations } from '../support/naive-epoch.js';
-import { closeApps, startApp, type RunningApp } from '../support/nest-app.js';
+import { startApp, type RunningApp } from '../support/nest-app.js';
 import { RecordedRoom } from '../support/recorded-clients.js';
 import { SentinelFarm } from '../support/redis-sentinel.js';
 import { repeat } from '../support/redis-server.js';
-import { freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
+import { closeNodes, freshKeys, makeNode, type RedisNode } from '../support/redis-world.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const ROOM = 'chat/general';
@@ -45,25 +45,16 @@ interface Course {
   readonly replicas?: number;
 }
 
-let closing: (() => Promise<void> | void)[] = [];
-
-afterEach(async () => {
-  for (const close of closing.reverse()) await close();
-  closing = [];
-});
-
-/** Has something ended with the test. */
-function closeLater<T>(thing: T, close: () => Promise<void> | void): T {
-  closing.push(close);
-  return thing;
-}
+/** What ends with a course, the last first. */
+type Closing = (() => unknown)[];
 
 /** Ways of a node to the servers, on which everything can be held up. */
-async function waysTo(farm: SentinelFarm): Promise<{ options: RedisOptions; ways: TcpProxy[] }> {
+async function waysTo(
+  farm: SentinelFarm,
+  closing: Closing,
+): Promise<{ options: RedisOptions; ways: TcpProxy[] }> {
   const ways = await Promise.all(farm.servers.map((server) => TcpProxy.start(server)));
-  closing.push(async () => {
-    for (const way of ways) await way.stop();
-  });
+  closing.push(() => Promise.all(ways.map((way) => way.stop())));
   const pairs = farm.servers.map(({ host, port }, index) => {
     const way = ways[index]!;
     return [`${host}:${String(port)}`, { host: way.host, port: way.port }] as const;
@@ -86,13 +77,11 @@ async function startNode(
 async function startWriter(
   farm: SentinelFarm,
   keys: RedisKeys,
+  closing: Closing,
   isNaive = false,
 ): Promise<RedisNode> {
   const writer = makeNode({ options: farm.options }, keys, { timeoutMs: 1_000 });
-  closeLater(writer, async () => {
-    await writer.broker.close();
-    writer.link.close();
-  });
+  closing.push(() => closeNodes([writer]));
   await writer.broker.start(new Ear());
   if (isNaive) ignoreGenerations(writer.link);
   return writer;
@@ -121,20 +110,27 @@ async function publishBy(app: RunningApp, room: RecordedRoom, count: number): Pr
 
 /** Plays a course to its end, and gives what everybody has seen. */
 async function play(course: Course): Promise<RecordedRoom> {
+  const closing: Closing = [];
+  try {
+    return await run(course, closing);
+  } finally {
+    for (const close of closing.reverse()) await close();
+  }
+}
+
+async function run(course: Course, closing: Closing): Promise<RecordedRoom> {
   const farm = await SentinelFarm.start();
-  closeLater(farm, () => farm.stop());
+  closing.push(() => farm.stop());
   const keys = freshKeys();
-  const { options, ways } = await waysTo(farm);
+  const { options, ways } = await waysTo(farm, closing);
   const app = await startNode(options, keys, course);
-  closeLater(app, closeApps);
-  const writer = await startWriter(farm, keys, course.isNaive);
+  closing.push(() => app.app.close());
+  const writer = await startWriter(farm, keys, closing, course.isNaive);
   const room = new RecordedRoom(ROOM);
-  closeLater(room, () => {
-    room.close();
-  });
+  closing.push(() => room.close());
   const live = room.add('live', app.url);
   const door = await TcpProxy.start({ host: '127.0.0.1', port: Number(new URL(app.url).port) });
-  closeLater(door, () => door.stop());
+  closing.push(() => door.stop());
   const away = room.add('away', app.url.replace(/:\d+/, `:${String(door.port)}`));
   await Promise.all(room.clients.map((client) => client.room.subscribe()));
   await publishBy(app, room, 3);
@@ -186,42 +182,55 @@ function resultOf(room: RecordedRoom, name: string): CheckResult {
 const upTo = (count: number): string[] =>
   Array.from({ length: count }, (_, index) => `app/${String(index + 1)}`);
 
+// Each has servers and sentinels of its own, and mostly waits until these agree that a master is dead.
 describe('D-05 sentinels that promote a replica', () => {
-  it('with everything: nobody who was there misses a message, and everybody is told of the change', async () => {
-    const room = await play({});
-    expect(room.complaints()).toBe('');
-    expect([...(room.clients[0]?.seen ?? [])].slice(0, 5)).toEqual(upTo(5));
-    for (const p of ['live', 'away']) {
-      expect(room.losses).toContainEqual(
-        expect.objectContaining({ p, type: 'gap', reason: 'epoch-changed' }),
+  it.concurrent(
+    'with everything: nobody who was there misses a message, and everybody is told of the change',
+    async () => {
+      const room = await play({});
+      expect(room.complaints()).toBe('');
+      expect([...(room.clients[0]?.seen ?? [])].slice(0, 5)).toEqual(upTo(5));
+      for (const p of ['live', 'away']) {
+        expect(room.losses).toContainEqual(
+          expect.objectContaining({ p, type: 'gap', reason: 'epoch-changed' }),
+        );
+      }
+    },
+  );
+
+  it.concurrent(
+    'without the last messages: who does not have them was told before the next one',
+    async () => {
+      const room = await play({ isStale: true });
+      expect(room.complaints()).toBe('');
+      expect(room.clients.map(({ seen }) => upTo(5).filter((id) => !seen.has(id)))).toEqual([
+        [],
+        ['app/4', 'app/5'],
+      ]);
+      expect(resultOf(room, 'honest loss').declaredLosses).toBeGreaterThanOrEqual(2);
+    },
+  );
+
+  it.concurrent(
+    'without the last messages, under an epoch without generation: loses others silently',
+    async () => {
+      const room = await play({ isStale: true, isNaive: true });
+      const broken = room.check().filter(({ holds }) => !holds);
+      expect(broken.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['agreement', 'complete', 'honest loss']),
       );
-    }
-  });
+    },
+  );
 
-  it('without the last messages: who does not have them was told before the next one', async () => {
-    const room = await play({ isStale: true });
-    expect(room.complaints()).toBe('');
-    expect(room.clients.map(({ seen }) => upTo(5).filter((id) => !seen.has(id)))).toEqual([
-      [],
-      ['app/4', 'app/5'],
-    ]);
-    expect(resultOf(room, 'honest loss').declaredLosses).toBeGreaterThanOrEqual(2);
-  });
-
-  it('without the last messages, under an epoch without generation: loses others silently', async () => {
-    const room = await play({ isStale: true, isNaive: true });
-    const broken = room.check().filter(({ holds }) => !holds);
-    expect(broken.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['agreement', 'complete', 'honest loss']),
-    );
-  });
-
-  it('without the last messages, where a replica was asked for: they were never acknowledged', async () => {
-    const room = await play({ isStale: true, replicas: 1 });
-    expect(room.complaints()).toBe('');
-    expect(room.recorder.records.filter(({ type }) => type === 'pub.maybe')).toMatchObject([
-      { id: 'app/4', why: 'timeout' },
-      { id: 'app/5', why: 'timeout' },
-    ]);
-  });
+  it.concurrent(
+    'without the last messages, where a replica was asked for: they were never acknowledged',
+    async () => {
+      const room = await play({ isStale: true, replicas: 1 });
+      expect(room.complaints()).toBe('');
+      expect(room.recorder.records.filter(({ type }) => type === 'pub.maybe')).toMatchObject([
+        { id: 'app/4', why: 'timeout' },
+        { id: 'app/5', why: 'timeout' },
+      ]);
+    },
+  );
 });

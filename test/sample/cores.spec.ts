@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { RealtimeClient } from 'nestjs-realtime/client';
 import { WebSocket } from 'ws';
 
@@ -20,11 +20,8 @@ beforeAll(async () => {
   cores = await CoresProcess.start(redis.url);
 }, 30_000);
 
-afterEach(() => {
-  for (const client of open.splice(0)) client.close();
-});
-
 afterAll(async () => {
+  for (const client of open) client.close();
   await cores.stop();
   await redis.stop();
 });
@@ -173,7 +170,8 @@ describe('processes behind one port', () => {
 });
 
 describe('the whole', () => {
-  it.each(['SIGTERM', 'SIGINT'] as const)(
+  // Each is another one, and waits for most of the time that it has to end.
+  it.concurrent.each(['SIGTERM', 'SIGINT'] as const)(
     'ends by %s with 0, every process first',
     async (signal) => {
       const other = await CoresProcess.start(redis.url);

@@ -68,10 +68,9 @@ function runtimeTabs(): TabEnvironment {
  * localhost): then each page has its own connection.
  * @throws RealtimeClientError with code `invalid-option` when the name is none.
  */
-export function shareTabs({
-  name,
-  environment,
-}: ShareTabsOptions): WebSocketConstructor | undefined {
+export function shareTabs(options: ShareTabsOptions): WebSocketConstructor | undefined {
+  // Not in the signature: what is internal is in no declaration.
+  const { name, environment } = options;
   const shared = `realtime-tabs:${expectName(name)}`;
   const { locks, BroadcastChannel, WebSocket, ...rest } = { ...runtimeTabs(), ...environment };
   if (!locks || !BroadcastChannel || !WebSocket) return undefined;

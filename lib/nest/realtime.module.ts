@@ -119,7 +119,11 @@ export class RealtimeModule
     return super.forRootAsync(options);
   }
 
-  /** @internal */
+  /**
+   * Called by Nest: starts this node.
+   *
+   * @throws Error when another adapter has replaced the module's.
+   */
   async onModuleInit(): Promise<void> {
     if (this.config.getIoAdapter() !== this.adapter) {
       throw new Error(
@@ -148,12 +152,12 @@ export class RealtimeModule
     }
   }
 
-  /** @internal */
+  /** Called by Nest: tells clients to go elsewhere and waits for answers that are due. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.service.drain();
   }
 
-  /** @internal */
+  /** Called by Nest: closes what is still open. */
   async onApplicationShutdown(): Promise<void> {
     await this.node.close();
     await this.replies.close();

@@ -31,7 +31,7 @@ export class Backoff {
   #refreshed = false;
   /** When to come back, as the server announced its end; absent before it does. */
   #returnAt: number | undefined;
-  /** When the server wants to hear of us again at the earliest. */
+  /** When the server wants to hear of us again at the earliest, or the world around us may wake us again. */
   #notBefore = 0;
 
   constructor(policy: ReconnectOptions, environment: Pick<Environment, 'now' | 'random'>) {
@@ -59,6 +59,18 @@ export class Backoff {
   /** The server said how long to stay away. */
   hinted(retryAfterMs: number): void {
     this.#notBefore = this.#environment.now() + retryAfterMs;
+  }
+
+  /**
+   * Something around the client suggests to try now. Returns how long to wait all the same: until the server
+   * wants it, and not twice within the shortest delay, for a network may come and go. Milliseconds.
+   */
+  woken(): number {
+    const { minDelayMs = MIN_DELAY_MS } = this.#policy;
+    const now = this.#environment.now();
+    const delayMs = Math.max(0, this.#notBefore - now);
+    if (!delayMs) this.#notBefore = now + minDelayMs;
+    return delayMs;
   }
 
   /** Milliseconds until the next attempt; `undefined` when there were enough. */

@@ -52,12 +52,11 @@ export class Link implements ConnectionOwner {
   #stopWatching: (() => void) | undefined;
 
   constructor(settings: Settings, observer: LinkObserver) {
-    const { environment, reconnect } = settings;
     this.#settings = settings;
     this.#observer = observer;
     this.#transitions = new Transitions(observer);
-    this.#backoff = new Backoff(reconnect, environment);
-    this.#liveness = new Liveness(environment, {
+    this.#backoff = new Backoff(settings.reconnect, settings.environment);
+    this.#liveness = new Liveness(settings.environment, {
       ping: () => {
         this.send({ type: 'ping' });
       },
@@ -250,7 +249,9 @@ export class Link implements ConnectionOwner {
 
   #notice(change: EnvironmentChange): void {
     if (this.state === 'waiting') {
-      if (change === 'wake') this.#attempt();
+      const delayMs = change === 'wake' ? this.#backoff.woken() : undefined;
+      if (delayMs === 0) this.#attempt();
+      else this.#attemptLater(delayMs);
     } else if (change === 'hide') {
       this.#release(HIDDEN, 'hidden');
       this.#wait({ reason: 'hidden' });
@@ -287,8 +288,7 @@ export class Link implements ConnectionOwner {
   #release(code: number = NORMAL, reason?: string): void {
     this.#setTimer();
     this.#liveness.stop();
-    this.#current?.release(code, reason);
-    this.#next?.release(code, reason);
+    for (const connection of [this.#current, this.#next]) connection?.release(code, reason);
     this.#current = this.#next = this.#isServed = undefined;
   }
 

@@ -57,6 +57,20 @@ describe('a client that is told to look', () => {
     expect(world.sockets).toHaveLength(2);
   });
 
+  it('tries once in the shortest delay, however often it is told', async () => {
+    const world = await connectedWorld({ reconnect: { minDelayMs: 1_000 } });
+    world.socket.drop();
+    for (let n = 0; n < 50; n += 1) {
+      world.happen('wake');
+      await settle();
+      world.socket.drop();
+      world.clock.advance(10);
+    }
+    expect(world.sockets).toHaveLength(2);
+    world.clock.advance(500);
+    expect(world.sockets).toHaveLength(3);
+  });
+
   it('hears nothing before it begins and after it is closed', async () => {
     const world = new World({ autoConnect: false });
     expect(world.listeners.size).toBe(0);
@@ -171,6 +185,22 @@ describe('a server that says when to come back', () => {
     world.socket.drop(4429);
     expect(world.lastChange).toMatchObject({ state: 'waiting', delayMs: 60_000 });
     expect(world.reported).toEqual([]);
+  });
+
+  it('is believed whatever happens around the client', async () => {
+    const world = new World();
+    await settle();
+    world.socket.open();
+    const error = { code: 'rate-limited', message: 'x', retryable: true, retryAfterMs: 60_000 };
+    world.socket.receive({ type: 'error', ...error });
+    world.socket.drop(4429);
+    world.clock.advance(20_000);
+    world.happen('wake');
+    expect(world.client.state).toBe('waiting');
+    world.clock.advance(39_999);
+    expect(world.sockets).toHaveLength(1);
+    world.clock.advance(1);
+    expect(world.sockets).toHaveLength(2);
   });
 
   it('is believed on a connection, which hears of it as well', async () => {

@@ -11,6 +11,7 @@ async function expectSilence(world: World): Promise<void> {
   expect(clock.pending).toBe(0);
   expect(world.listeners.size).toBe(0);
   clock.advance(3_600_000);
+  world.client.close();
   for (const socket of sockets) socket.receive({ type: 'pong' });
   await settle();
   expect([sockets.length, changes.length]).toEqual(before);
@@ -30,6 +31,16 @@ describe('G-05 a client that is closed', () => {
     world.client.close();
     expect(await ready).toMatchObject({ code: 'closed' });
     give('late');
+    await settle();
+    expect(world.sockets).toEqual([]);
+    await expectSilence(world);
+  });
+
+  it('by a handler that hears of connecting: makes no socket', async () => {
+    const world = new World({ token: 'a token' });
+    world.client.on('state', ({ state }) => {
+      if (state === 'connecting') world.client.close();
+    });
     await settle();
     expect(world.sockets).toEqual([]);
     await expectSilence(world);

@@ -72,6 +72,20 @@ describe('coming back', () => {
     expect(world.lastChange.delayMs).toBe(2_500);
   });
 
+  it('comes back when a server said once, and with growing delays if nobody is there then', async () => {
+    const world = await connectedWorld();
+    world.socket.receive({ type: 'going-away', afterMs: 2_000, windowMs: 0 });
+    world.socket.drop(1001);
+    const delays: unknown[] = [world.lastChange.delayMs];
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      world.clock.advance(world.lastChange.delayMs ?? 0);
+      await settle();
+      world.socket.drop();
+      delays.push(world.lastChange.delayMs);
+    }
+    expect(delays).toEqual([2_000, 2_500, 4_500, 8_500]);
+  });
+
   it('reconnects at once when the network is back', async () => {
     const world = await connectedWorld();
     world.socket.drop();
@@ -128,6 +142,16 @@ describe('coming back', () => {
     world.socket.open();
     world.socket.drop(4401);
     expect(world.lastChange.delayMs).toBeGreaterThanOrEqual(1_000);
+  });
+
+  it('tries fresh credentials soon each time that they run out on a lasting connection', async () => {
+    const world = await connectedWorld({ token: () => 'a token' });
+    for (let time = 0; time < 2; time += 1) {
+      world.clock.advance(5_000);
+      world.socket.drop(4401);
+      expect(world.lastChange.delayMs).toBe(500);
+      await world.reconnect();
+    }
   });
 
   it('does not wait any longer when it is told to connect', async () => {

@@ -17,7 +17,15 @@ const TIMEOUT_MS = 60_000;
 /** More for a long run: `BROWSER_RECONNECTS=10000`. */
 const RECONNECTS = Number(process.env['BROWSER_RECONNECTS'] ?? 300);
 
-declare const window: { readonly page: SdkPage };
+/** What a worker tells its page. */
+interface WorkerReport {
+  readonly state: string;
+  readonly room: string;
+  readonly seen: readonly number[];
+  readonly gaps: number;
+}
+
+declare const window: { readonly page: SdkPage; worker: WorkerReport };
 
 let app: RunningApp;
 let browser: Browser;
@@ -53,6 +61,28 @@ async function publish(count: number): Promise<void> {
 async function seenBy(page: Page): Promise<number[]> {
   await page.waitForFunction((last) => window.page.seen.at(-1) === last, sent);
   return page.evaluate(() => window.page.seen);
+}
+
+/** In the page: starts a worker with a client, and keeps what it tells as `window.worker`. */
+function startWorker(): void {
+  const script = `
+    import { RealtimeClient } from '${location.origin}/lib/client/index.js';
+    const url = '${location.origin.replace('http', 'ws')}/realtime';
+    const client = new RealtimeClient(url, { token: 'token-ada', reconnect: { minDelayMs: 100 } });
+    const room = client.room('ticks/0');
+    const seen = [];
+    let gaps = 0;
+    const tell = () => postMessage({ state: client.state, room: room.state, seen, gaps });
+    client.on('state', tell);
+    client.on('error', () => undefined);
+    room.on('subscribed', tell);
+    room.on('tick', (tick) => { seen.push(tick); tell(); });
+    room.on('gap', () => { gaps += 1; });`;
+  const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  window.worker = { state: 'idle', room: 'unsubscribed', seen: [], gaps: 0 };
+  new Worker(url, { type: 'module' }).onmessage = ({ data }: MessageEvent<WorkerReport>) => {
+    window.worker = data;
+  };
 }
 
 const from = (first: number) => Array.from({ length: sent - first }, (_, n) => first + n + 1);
@@ -146,6 +176,22 @@ describe('C-15 the SDK in a browser', () => {
     expect(await page.evaluate(() => window.page.gaps)).toBe(0);
     const open1 = () => window.page.sockets.filter(({ readyState }) => readyState === 1).length;
     expect(await page.evaluate(open1)).toBe(1);
+  }, 60_000);
+
+  it('has everything once and in order in a worker whose network is cut', async () => {
+    const before = sent;
+    const page = await openSdkPage(context, network.url);
+    await page.evaluate(startWorker);
+    await page.waitForFunction(() => window.worker.room === 'subscribed');
+    await publish(20);
+    network.cut();
+    await page.waitForFunction(() => window.worker.state === 'waiting');
+    await publish(20);
+    network.mend();
+    await page.waitForFunction(() => window.worker.state === 'connected');
+    await publish(10);
+    await page.waitForFunction((last) => window.worker.seen.at(-1) === last, sent);
+    expect(await page.evaluate(() => window.worker)).toMatchObject({ seen: from(before), gaps: 0 });
   }, 60_000);
 
   it('sends each request once when its page is loaded again in a burst', async () => {

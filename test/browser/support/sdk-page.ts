@@ -35,6 +35,8 @@ export interface SdkPage {
   readonly left: () => number;
   /** Sends so many bytes in one request; resolves with how many the handler got. */
   readonly upload: (bytes: number) => Promise<number>;
+  /** How many of them are on the disk, as who opens the outbox next will find them. */
+  readonly kept: () => Promise<number>;
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>SDK</title><script type="module">
@@ -71,6 +73,13 @@ page.startOutbox = async () => {
     for (let n = from; n <= to; n += 1) durable.request('pay', n).catch(() => undefined);
   };
   page.left = () => outbox.size;
+  page.kept = async () => {
+    const result = (request) => new Promise((go) => (request.onsuccess = () => go(request.result)));
+    const disk = await result(indexedDB.open('realtime-outbox:ada'));
+    const count = await result(disk.transaction('entries').objectStore('entries').count());
+    disk.close();
+    return count;
+  };
   page.client = client;
 };
 globalThis.page = page;
@@ -79,12 +88,38 @@ globalThis.page = page;
 /** What was paid, in order. */
 export const payments: number[] = [];
 
+/** Takes payments; those from a certain one on wait while it is closed. */
+export class Till {
+  #opened = Promise.resolve();
+  #open: () => void = () => undefined;
+  #first = Infinity;
+
+  closeFrom(first: number): void {
+    this.#first = first;
+    this.#opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  open(): void {
+    this.#first = Infinity;
+    this.#open();
+  }
+
+  async take(payment: number): Promise<void> {
+    if (payment >= this.#first) await this.#opened;
+    payments.push(payment);
+  }
+}
+
+export const till = new Till();
+
 @RealtimeGateway()
 class PayGateway {
   @Idempotent()
   @SubscribeMessage('pay')
-  pay(@MessageBody() payload: number): number {
-    payments.push(payload);
+  async pay(@MessageBody() payload: number): Promise<number> {
+    await till.take(payload);
     return payload;
   }
 
@@ -101,14 +136,23 @@ class TickRooms implements RoomPolicy {
   }
 }
 
+/** The SDK's modules as scripts, by name. */
+const scripts = new Map<string, Promise<string>>();
+
+async function transpile(source: string): Promise<string> {
+  const text = await readFile(new URL(`../../../lib/${source}.ts`, import.meta.url), 'utf8');
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+  return ts.transpileModule(text, { compilerOptions }).outputText;
+}
+
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost');
   const source = /^\/lib\/((?:client|protocol)\/[\w-]+)\.js$/.exec(pathname)?.[1];
   if (source !== undefined) {
-    const text = await readFile(new URL(`../../../lib/${source}.ts`, import.meta.url), 'utf8');
-    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+    const script = scripts.get(source) ?? transpile(source);
+    scripts.set(source, script);
     response.setHeader('content-type', 'text/javascript');
-    response.end(ts.transpileModule(text, { compilerOptions }).outputText);
+    response.end(await script);
   } else if (pathname === '/page' || pathname === '/elsewhere') {
     response.setHeader('content-type', 'text/html');
     response.end(pathname === '/page' ? PAGE : '<!doctype html><title>Elsewhere</title>');

@@ -142,6 +142,19 @@ describe('requests', () => {
     expect(world.clock.pending).toBe(1);
   });
 
+  it('lets go of the signal with the answer: it may live as long as the page', async () => {
+    const world = await connectedWorld();
+    const { signal } = new AbortController();
+    let listening = 0;
+    signal.addEventListener = () => (listening += 1);
+    signal.removeEventListener = () => (listening -= 1);
+    const answer = world.client.request('a', 1, { signal });
+    expect(listening).toBe(1);
+    world.socket.receive({ type: 'response', id: '1', payload: 1 });
+    await answer;
+    expect(listening).toBe(0);
+  });
+
   it('refuses a payload without JSON text and one that the server would not take', async () => {
     const world = new World();
     const cycle: unknown[] = [];

@@ -1,4 +1,3 @@
-import { encodeClientFrame } from '../protocol/index.js';
 import { byteLength } from './byte-length.js';
 import type { AnswerFrame, AnsweringFrame, Call, Caller, EarlierCall, Question } from './call.js';
 import type { CallOptions } from './call-options.js';
@@ -77,7 +76,7 @@ export class Calls {
     let text = '';
     let refusal: RealtimeClientError | undefined;
     try {
-      text = encodeClientFrame(Object.assign({ type, id }, question));
+      text = this.#settings.json.stringify(Object.assign({ type, id }, question));
     } catch (cause) {
       refusal = clientError('invalid-payload', { cause });
     }

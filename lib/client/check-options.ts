@@ -25,6 +25,13 @@ function checkBuffer(buffer: NonNullable<RealtimeClientOptions['buffer']>): void
   expectOption('buffer.whenFull', whenFull, 'a function', isPolicy);
 }
 
+/** Both directions, or what was sent could not be read. */
+function checkJson(json: NonNullable<RealtimeClientOptions['json']>): void {
+  expectObject('json', json);
+  const passes = [json.parse, json.stringify].every((member) => typeof member === 'function');
+  expectOption('json', json, 'an object with the functions parse and stringify', passes);
+}
+
 /** The identity, if an outbox may have made it. */
 function checkIdentity(identity: NonNullable<RealtimeClientOptions['identity']>): void {
   expectObject('identity', identity);
@@ -51,7 +58,7 @@ const isNumber = (value: unknown): boolean => typeof value === 'number';
  */
 export function checkOptions(options: RealtimeClientOptions): RealtimeClientOptions {
   const { token, WebSocket, reconnect = {}, buffer = {}, autoConnect = true, identity } = options;
-  const { requestTimeoutMs = 1, connectTimeoutMs = 1 } = options;
+  const { requestTimeoutMs = 1, connectTimeoutMs = 1, json } = options;
   // Storage gives null for a token that is not there.
   const isToken = ['string', 'function'].includes(typeof (token ?? ''));
   expectOption('token', token, 'a string or a function', isToken);
@@ -62,6 +69,7 @@ export function checkOptions(options: RealtimeClientOptions): RealtimeClientOpti
   atLeast(1, 'connectTimeoutMs', connectTimeoutMs);
   checkReconnect(reconnect);
   checkBuffer(buffer);
+  if (json !== undefined) checkJson(json);
   if (identity !== undefined) checkIdentity(identity);
   return options;
 }

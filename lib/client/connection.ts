@@ -1,11 +1,5 @@
 /** One socket: from the token to its end. What its frames mean is its owner's business. */
-import {
-  closeAction,
-  encodeClientFrame,
-  SUBPROTOCOL,
-  type CloseAction,
-  type HelloFrame,
-} from '../protocol/index.js';
+import { closeAction, SUBPROTOCOL, type CloseAction, type HelloFrame } from '../protocol/index.js';
 import type { Loss } from './client-state.js';
 import type { Refusal, WebSocketConstructor, WebSocketLike } from './environment.js';
 import { clientError, type RealtimeClientError } from './errors.js';
@@ -76,7 +70,7 @@ export class Connection {
   }
 
   #open(token: string | undefined): void {
-    const { url, environment } = this.#settings;
+    const { url, environment, json } = this.#settings;
     const { WebSocket } = environment;
     let socket: WebSocketLike;
     try {
@@ -89,7 +83,7 @@ export class Connection {
       this.saidHello = true;
       const hello = this.#owner.hello(this);
       // An empty token is none: the server would refuse the field.
-      socket.send(encodeClientFrame(token ? { ...hello, token } : hello));
+      socket.send(json.stringify(token ? { ...hello, token } : hello));
     };
     socket.onmessage = ({ data }: { data: unknown }) => {
       this.#owner.received(this, data);

@@ -36,7 +36,7 @@ export function handle<C extends Contract, E extends ServerRequestName<C>>(
   const requests =
     core.requestTaker instanceof ServerRequests
       ? core.requestTaker
-      : new ServerRequests(link, settings.environment.reportError);
+      : new ServerRequests(link, settings);
   core.requestTaker = requests;
   return requests.handle(event, handler as RequestHandler);
 }

@@ -4,6 +4,7 @@ export { handle } from './handle.js';
 export { stream } from './stream.js';
 export { history } from './history.js';
 export type { HistoryPage, HistoryQuery, PastMessage } from './history.js';
+export { binaryJson } from './binary-json.js';
 export { checkOptions } from './check-options.js';
 export { dropNewest, dropOldest } from './drop-policies.js';
 export type { DropPolicy } from './drop-policies.js';
@@ -61,6 +62,7 @@ export type {
   CloseAction,
   Durability,
   HistoryDirection,
+  JsonCodec,
   Position,
   PresenceEntry,
   PresenceMember,

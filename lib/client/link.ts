@@ -7,7 +7,7 @@
  * sent, and what still comes counts, until `#next` is let in. Handlers of the application may call
  * anything: each step does its own work first and `Transitions.announce()`s last.
  */
-import { decodeServerFrame, encodeClientFrame, ProtocolError } from '../protocol/index.js';
+import { decodeServerFrame, ProtocolError } from '../protocol/index.js';
 import type {
   ClientFrame,
   CloseAction,
@@ -116,7 +116,7 @@ export class Link implements ConnectionOwner {
 
   /** Sends a frame or its text. Only while connected; otherwise nothing happens. */
   send(frame: ClientFrame | string): void {
-    const text = typeof frame === 'string' ? frame : encodeClientFrame(frame);
+    const text = typeof frame === 'string' ? frame : this.#settings.json.stringify(frame);
     if (this.isConnected) this.#current?.send(text);
   }
 
@@ -128,7 +128,7 @@ export class Link implements ConnectionOwner {
   received(connection: Connection, data: unknown): void {
     const isCurrent = connection === this.#current;
     if (isCurrent) this.#liveness.touch();
-    const frame = decodeServerFrame(data);
+    const frame = decodeServerFrame(data, this.#settings.json);
     if (frame instanceof ProtocolError) {
       if (frame.fatal) this.#abandon(connection, BAD_FRAME, frame.code);
       else if (isCurrent) this.#observer.misread(frame);

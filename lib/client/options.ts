@@ -1,3 +1,4 @@
+import type { JsonCodec } from '../protocol/index.js';
 import type { DropPolicy } from './drop-policies.js';
 import { runtimeEnvironment, type Environment, type WebSocketConstructor } from './environment.js';
 import { newIdentity, type ClientIdentity } from './identity.js';
@@ -49,6 +50,8 @@ export interface RealtimeClientOptions {
   readonly buffer?: BufferOptions | undefined;
   /** Whether to connect without being asked to. Default `true`. Use `false` for clients made during server-side rendering. */
   readonly autoConnect?: boolean | undefined;
+  /** How frames become text and back. Default `JSON`; `binaryJson`, to be imported, for payloads with bytes. */
+  readonly json?: JsonCodec | undefined;
   /** Who the client is to the server: that of an `Outbox`. Default: somebody new. */
   readonly identity?: ClientIdentity | undefined;
   /** @internal Replaces parts of the world in tests. */
@@ -63,6 +66,7 @@ export interface Settings extends RealtimeClientOptions {
   readonly url: string;
   readonly reconnect: ReconnectOptions;
   readonly buffer: BufferOptions;
+  readonly json: JsonCodec;
   readonly identity: ClientIdentity;
   readonly environment: Environment;
   readonly tokens: TokenCalls;
@@ -71,8 +75,8 @@ export interface Settings extends RealtimeClientOptions {
 /** What belongs to the client besides its options. What was given is taken as it is: `checkOptions` finds what makes no sense. */
 export function resolveOptions(url: string | URL, options: RealtimeClientOptions): Settings {
   const environment = { ...runtimeEnvironment(), ...options.environment };
-  const { reconnect = {}, buffer = {}, identity = newIdentity(environment) } = options;
+  const { reconnect = {}, buffer = {}, json = JSON, identity = newIdentity(environment) } = options;
   environment.WebSocket = options.WebSocket ?? environment.WebSocket;
   const tokens = tokenCalls(options.token, environment.now, options.connectTimeoutMs);
-  return { ...options, url: String(url), reconnect, buffer, identity, environment, tokens };
+  return { ...options, url: String(url), reconnect, buffer, json, identity, environment, tokens };
 }

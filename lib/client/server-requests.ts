@@ -1,12 +1,9 @@
-import {
-  encodeClientFrame,
-  type ServerCancelFrame,
-  type ServerRequestFrame,
-} from '../protocol/index.js';
+import type { ServerCancelFrame, ServerRequestFrame } from '../protocol/index.js';
 import { byteLength } from './byte-length.js';
 import type { RequestTaker } from './core.js';
 import { clientError, RealtimeClientError } from './errors.js';
 import type { Link } from './link.js';
+import type { Settings } from './options.js';
 
 /** Requests of the server that may run at the same time. */
 const MAX_RUNNING = 100;
@@ -27,12 +24,11 @@ export class ServerRequests implements RequestTaker {
   readonly #handlers = new Map<string, RequestHandler>();
   readonly #running = new Map<string, AbortController>();
   readonly #link: Link;
-  readonly #report: (error: unknown) => void;
+  readonly #settings: Settings;
 
-  /** @param report gets what handlers throw that is no answer. */
-  constructor(link: Link, report: (error: unknown) => void) {
+  constructor(link: Link, settings: Settings) {
     this.#link = link;
-    this.#report = report;
+    this.#settings = settings;
   }
 
   /** @throws RealtimeClientError with code `duplicate-handler`. */
@@ -91,12 +87,12 @@ export class ServerRequests implements RequestTaker {
   #answer(id: string, payload: unknown): void {
     this.#running.delete(id);
     try {
-      const text = encodeClientFrame({ type: 'response', id, payload });
+      const text = this.#settings.json.stringify({ type: 'response', id, payload });
       if (byteLength(text) > this.#link.maxFrameBytes) throw new RangeError('too large');
       this.#link.send(text);
     } catch (error) {
       this.#refuse(id, 'invalid-payload');
-      this.#report(error);
+      this.#settings.environment.reportError(error);
     }
   }
 
@@ -104,7 +100,7 @@ export class ServerRequests implements RequestTaker {
     this.#running.delete(id);
     const isAnswer = error instanceof RealtimeClientError;
     this.#refuse(id, isAnswer ? error.code : 'rejected');
-    if (!isAnswer) this.#report(error);
+    if (!isAnswer) this.#settings.environment.reportError(error);
   }
 
   /** The message is constant: what went wrong in here is nobody's business out there. */

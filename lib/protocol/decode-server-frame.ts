@@ -1,3 +1,4 @@
+import type { JsonCodec } from './json-codec.js';
 import { MAX_ID_LENGTH } from './limits.js';
 import { parseJson } from './parse-json.js';
 import { badFrame, ProtocolError } from './protocol-error.js';
@@ -10,8 +11,8 @@ import type { ServerFrame } from './server-frames.js';
  *
  * Messages name the field and nothing else: this is part of every page that has a client.
  */
-export function decodeServerFrame(input: unknown): ServerFrame | ProtocolError {
-  const value = typeof input === 'string' ? (parseJson(input) as Fields) : undefined;
+export function decodeServerFrame(input: unknown, json?: JsonCodec): ServerFrame | ProtocolError {
+  const value = typeof input === 'string' ? (parseJson(input, json) as Fields) : undefined;
   const { type, id } = value ?? {};
   if (typeof type !== 'string') return badFrame('no frame');
   const rules = serverFrameRules.get(type);

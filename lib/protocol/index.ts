@@ -1,3 +1,4 @@
+export { BYTES_FIELD, jsonWithBytes, withBytes } from './bytes.js';
 export * from './codes.js';
 export { decodeClientFrame } from './decode-client-frame.js';
 export { decodeServerFrame } from './decode-server-frame.js';
@@ -9,6 +10,7 @@ export {
 } from './encode.js';
 export type * from './client-frames.js';
 export type * from './server-frames.js';
+export type { JsonCodec } from './json-codec.js';
 export * from './limits.js';
 export { peekClientFrame, type PeekedFrame } from './peek-client-frame.js';
 export { Payload } from './payload.js';

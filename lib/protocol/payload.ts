@@ -1,3 +1,4 @@
+import { jsonWithBytes, withBytes } from './bytes.js';
 import { parseJson } from './parse-json.js';
 import { scanObject } from './scan.js';
 
@@ -32,20 +33,19 @@ export class Payload {
   }
 
   /**
-   * A payload from an application's value.
+   * A payload from an application's value, which may hold bytes.
    *
    * @returns `undefined` for values that JSON leaves out (`undefined`, functions, symbols).
    * @throws TypeError if the value has a cycle or a BigInt, as `JSON.stringify` does.
    */
   static of(value: unknown): Payload | undefined {
-    // The declared type hides that `undefined`, functions and symbols have no JSON text.
-    const text = JSON.stringify(value) as string | undefined;
+    const text = jsonWithBytes(value);
     return text === undefined ? undefined : new Payload(text, value);
   }
 
-  /** A payload from JSON text and the value that `JSON.parse` gave for exactly this text. */
+  /** A payload from JSON text and the value that `JSON.parse` gave for exactly this text. Changes the value where it holds bytes. */
   static parsed(text: string, value: unknown): Payload {
-    return new Payload(text, value);
+    return new Payload(text, withBytes(text, value));
   }
 
   /**
@@ -55,14 +55,14 @@ export class Payload {
    * @param frame text of a JSON object that has a field `payload`.
    */
   static within(frame: string, value: unknown): Payload {
-    return new Payload(undefined, value, frame);
+    return new Payload(undefined, withBytes(frame, value), frame);
   }
 
   /** What {@link text} was made from or parses to. Shared: do not change it. */
   get value(): unknown {
     if (this.#load !== undefined) {
       // Whoever could not wait: as for any other payload, in one go.
-      this.#value = parseJson(this.text);
+      this.#value = withBytes(this.text, parseJson(this.text));
       this.#load = undefined;
     }
     return this.#value;
@@ -71,7 +71,7 @@ export class Payload {
   /** The value, made without holding up the event loop if it is large. */
   async load(): Promise<unknown> {
     if (this.#load === undefined) return this.#value;
-    const loading = this.#load();
+    const loading = this.#load().then((value) => withBytes(this.text, value));
     // Whoever asks meanwhile waits for the same.
     this.#load = () => loading;
     this.#value = await loading;

@@ -7,7 +7,7 @@ import {
   type ClientReply,
   type RealtimeNode,
 } from '../../core/index.js';
-import { ErrorCode } from '../../protocol/index.js';
+import { ErrorCode, withBytes } from '../../protocol/index.js';
 
 /** How to ask clients. */
 export interface ClientRequestOptions {
@@ -106,5 +106,5 @@ function whoIs({ connectionId, userId }: ClientReply): AskedClient {
 
 /** Checked when it came in: it parses. */
 function valueOf(payload: string | undefined): unknown {
-  return payload === undefined ? undefined : JSON.parse(payload);
+  return payload === undefined ? undefined : withBytes(payload, JSON.parse(payload));
 }

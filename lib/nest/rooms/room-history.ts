@@ -7,6 +7,7 @@ import {
 import {
   ErrorCode,
   MAX_HISTORY_PAGE,
+  withBytes,
   type HistoryDirection,
   type Position,
   type RecoveryReason,
@@ -87,7 +88,7 @@ function directionOf({ after, before, direction }: RoomHistoryOptions): HistoryD
 }
 
 function messageOf({ id, event, timestamp, position, payload }: StoredPublication): RoomMessage {
-  const value: unknown = payload === undefined ? undefined : JSON.parse(payload);
+  const value = payload === undefined ? undefined : withBytes(payload, JSON.parse(payload));
   return { id, event, timestamp, position, payload: value };
 }
 

@@ -4,7 +4,7 @@ import {
   type WebSocketLike,
 } from './environment.js';
 import { expectName } from './option-checks.js';
-import { TabHub } from './tab-hub.js';
+import { TabHubs } from './tab-hubs.js';
 import type { FromHub, TabMessage, ToHub } from './tab-messages.js';
 import { TabSocket } from './tab-socket.js';
 
@@ -13,6 +13,7 @@ export interface TabEnvironment {
   readonly locks?: Pick<LockManager, 'request'> | undefined;
   readonly BroadcastChannel?: (new (name: string) => TabChannel) | undefined;
   readonly WebSocket?: WebSocketConstructor | undefined;
+  readonly random: () => number;
   readonly randomKey: () => string;
   /** Calls back when the page is left, maybe for good. */
   readonly onHide: (callback: () => void) => void;
@@ -37,11 +38,12 @@ export interface ShareTabsOptions {
 
 function runtimeTabs(): TabEnvironment {
   const runtime: Partial<Pick<typeof globalThis, 'BroadcastChannel' | 'navigator'>> = globalThis;
-  const { WebSocket, randomKey, onChange } = runtimeEnvironment();
+  const { WebSocket, random, randomKey, onChange } = runtimeEnvironment();
   return {
     locks: (runtime.navigator as Partial<Navigator> | undefined)?.locks,
     BroadcastChannel: runtime.BroadcastChannel,
     WebSocket,
+    random,
     randomKey,
     onHide: (callback) => {
       onChange((change) => {
@@ -61,7 +63,8 @@ function runtimeTabs(): TabEnvironment {
  *
  * The page that holds a lock (Web Locks) has the connection and passes frames on (BroadcastChannel).
  * When it is closed, the next page connects, and every client comes back by its positions and repeats
- * its requests by their ids, as after any broken connection: nothing is lost or doubled. Each client
+ * its requests by their ids, as after any broken connection: nothing is lost or doubled. When the server
+ * goes away all move together, to one next connection, before they leave the one they have. Each client
  * has its own rooms, handlers and states. Presence shows one connection; the last `update` counts.
  *
  * @returns `undefined` where the runtime has no Web Locks or no BroadcastChannel (they need https, or
@@ -87,7 +90,7 @@ export function shareTabs(options: ShareTabsOptions): WebSocketConstructor | und
 /** Of a page's name. */
 const PAGE_CHARACTERS = 8;
 
-type Required = Pick<TabEnvironment, 'randomKey' | 'onHide'> & {
+type Required = Pick<TabEnvironment, 'random' | 'randomKey' | 'onHide'> & {
   readonly locks: Pick<LockManager, 'request'>;
   readonly WebSocket: WebSocketConstructor;
   readonly BroadcastChannel: new (name: string) => TabChannel;
@@ -100,11 +103,11 @@ class Tabs {
   readonly #channel: TabChannel;
   readonly #sockets = new Map<string, TabSocket>();
   #identity: { readonly clientKey: string; readonly attempt: number };
-  #hub: TabHub | undefined;
+  #hubs: TabHubs | undefined;
   /** What the names of its sockets begin with. */
   readonly #page: string;
   #opened = 0;
-  /** Pages that the hub notices the death of. */
+  /** Pages that the page notices the death of. */
   readonly #watched = new Set<string>();
   /** Whether the page has, or waits for, the connection. */
   #isCandidate = false;
@@ -121,8 +124,8 @@ class Tabs {
     };
     // A page that holds a lock is not kept by the browser; and one that is kept could not pass frames on.
     environment.onHide(() => {
-      this.#hub?.close(4000, 'hidden');
-      this.#hub = undefined;
+      this.#hubs?.close();
+      this.#hubs = undefined;
       this.#isCandidate = false;
       this.#resign?.();
     });
@@ -160,13 +163,16 @@ class Tabs {
   }
 
   #lead(): void {
-    this.#hub = new TabHub({
-      WebSocket: this.#environment.WebSocket,
-      post: (message) => {
+    const { WebSocket, random, randomKey } = this.#environment;
+    const host = {
+      WebSocket,
+      random,
+      post: (message: FromHub) => {
         this.#fromHub(message);
       },
       nextIdentity: () => this.#nextIdentity(),
-    });
+    };
+    this.#hubs = new TabHubs(host, randomKey());
     this.#fromHub({ kind: 'leader' });
   }
 
@@ -184,8 +190,8 @@ class Tabs {
 
   #receive(message: TabMessage): void {
     if ('from' in message) {
-      this.#hub?.receive(message);
-      if (this.#hub && message.kind === 'open') this.#meet(message);
+      this.#hubs?.receive(message);
+      if (this.#hubs && message.kind === 'open') this.#meet(message);
     } else this.#take(message);
   }
 
@@ -207,14 +213,14 @@ class Tabs {
     this.#watched.add(page);
     this.#hold(`${this.#name}:${page}`, () => {
       this.#watched.delete(page);
-      this.#hub?.dropPage(page);
+      this.#hubs?.dropPage(page);
     });
   }
 
   #toHub(message: ToHub): void {
     this.#channel.postMessage(message);
     // As to another page: not while the client is still busy with what it does.
-    queueMicrotask(() => this.#hub?.receive(message));
+    queueMicrotask(() => this.#hubs?.receive(message));
   }
 
   #fromHub(message: FromHub): void {

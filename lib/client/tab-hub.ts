@@ -1,22 +1,36 @@
 /**
- * The page that has the connection, and the sockets of all pages that share it.
+ * One connection to the server, and the sockets of all pages that share it.
  *
  * Each socket's client speaks the protocol as if it were alone. Ids get the client's key in front on
  * their way to the server, and lose it on the way back. What belongs to a room goes to everyone: a
  * client ignores rooms that it is not in, and what it has seen. A room is left when its last client
  * leaves it. To the server all pages are one client instance.
+ *
+ * When the server goes away each client moves by itself, as if it were alone, all at the moment that is
+ * chosen here. Their next sockets share another connection, so this one takes no new ones from then on,
+ * and ends when the last client has left it.
  */
-import { SUBPROTOCOL, type ConnectedFrame, type HelloFrame } from '../protocol/index.js';
+import {
+  SUBPROTOCOL,
+  type CloseCode,
+  type ConnectedFrame,
+  type GoingAwayFrame,
+  type HelloFrame,
+} from '../protocol/index.js';
 import type { WebSocketConstructor, WebSocketLike } from './environment.js';
-import { NO_ANSWER } from './own-closes.js';
+import { NO_ANSWER, REPLACED } from './own-closes.js';
 import type { AnyFrame } from './tab-frame.js';
 import { MAX_TAG_BYTES, TabMember } from './tab-member.js';
 import type { FromHub, ToHub } from './tab-messages.js';
+
+const GOING_AWAY: typeof CloseCode.GoingAway = 1001;
 
 /** What a hub needs of its page. */
 export interface TabHubHost {
   readonly WebSocket: WebSocketConstructor;
   readonly post: (message: FromHub) => void;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
   /** Who all pages together are to the server, for one more connection. */
   readonly nextIdentity: () => { readonly clientKey: string; readonly attempt: number };
 }
@@ -24,6 +38,8 @@ export interface TabHubHost {
 /** See the head of this file. */
 export class TabHub {
   readonly #host: TabHubHost;
+  /** Its name, which no other has. */
+  readonly #hub: string;
   readonly #members = new Map<string, TabMember>();
   /** Requests of the server, and how many clients have not said that they cannot answer. */
   readonly #questions = new Map<string, number>();
@@ -32,9 +48,29 @@ export class TabHub {
   #delay: string | undefined;
   /** The `connected` frame, once the server has let us in. */
   #welcome: string | undefined;
+  /** The `going-away` frame as the clients get it. */
+  #farewell: string | undefined;
+  /** Rooms that clients have taken with them to the next connection, once there are such clients. */
+  #moved: Set<string> | undefined;
 
-  constructor(host: TabHubHost) {
+  constructor(host: TabHubHost, name: string) {
     this.#host = host;
+    this.#hub = name;
+  }
+
+  /** Whether somebody shares it. */
+  get isShared(): boolean {
+    return this.#members.size > 0;
+  }
+
+  /** Whether the server goes away: who comes now belongs on the next connection. */
+  get isLeaving(): boolean {
+    return this.#farewell !== undefined;
+  }
+
+  /** Whether a socket shares it. */
+  has(name: string): boolean {
+    return this.#members.has(name);
   }
 
   /** Takes what a socket says. */
@@ -44,7 +80,7 @@ export class TabHub {
     if (message.kind === 'open') {
       // Asked twice when it is not clear who has the connection.
       if (member === undefined) this.#members.set(from, new TabMember(from, message.url));
-      this.#host.post({ kind: 'opened', to: from });
+      this.#host.post({ kind: 'opened', hub: this.#hub, to: from });
     } else if (member === undefined) return;
     else if (message.kind === 'close') {
       const { code, reason } = message;
@@ -54,14 +90,17 @@ export class TabHub {
     } else this.#forward(member, JSON.parse(message.data) as AnyFrame);
   }
 
-  /** A socket is gone. With the last one goes the connection. */
+  /** A socket is gone. With the last one goes the connection, which is no goodbye where others went on elsewhere. */
   drop(name: string, code = 4000, reason = 'page closed'): void {
     const member = this.#members.get(name);
     this.#members.delete(name);
     if (member === undefined) return;
-    if (this.#members.size === 0) this.close(code, reason);
-    else
+    if (code === REPLACED) this.#moved = new Set([...(this.#moved ?? []), ...member.rooms]);
+    const isLast = !this.isShared;
+    if (!isLast || this.#moved) {
       for (const room of [...member.rooms]) this.#leaveRoom(member, { type: '', id: 'left', room });
+    }
+    if (isLast) this.close(this.#moved ? REPLACED : code, reason);
   }
 
   /** A page is gone without a word. */
@@ -72,7 +111,7 @@ export class TabHub {
   /** Ends the connection. */
   close(code: number, reason: string): void {
     const upstream = this.#upstream;
-    this.#upstream = this.#welcome = undefined;
+    this.#forget();
     if (upstream === undefined) return;
     upstream.onopen = upstream.onmessage = upstream.onclose = null;
     upstream.close(code, reason);
@@ -85,10 +124,17 @@ export class TabHub {
   }
 
   #ended(code: number, reason: string): void {
-    this.#upstream = this.#welcome = undefined;
+    // Replaced by the connection that others have moved to: who is still here is to follow, not to stop.
+    const isLeft = this.isLeaving && code === REPLACED;
+    this.#forget();
     this.#members.clear();
+    this.#host.post({ kind: 'closed', hub: this.#hub, code: isLeft ? GOING_AWAY : code, reason });
+  }
+
+  /** What was the connection's goes with it. */
+  #forget(): void {
+    this.#upstream = this.#welcome = this.#delay = this.#farewell = this.#moved = undefined;
     this.#questions.clear();
-    this.#host.post({ kind: 'closed', code, reason });
   }
 
   #forward(member: TabMember, frame: AnyFrame): void {
@@ -113,7 +159,7 @@ export class TabHub {
   #leaveRoom(member: TabMember, frame: AnyFrame): void {
     const { id, room = '' } = frame;
     member.rooms.delete(room);
-    if (this.#has((other) => other.rooms.has(room))) {
+    if (this.#moved?.has(room) || this.#has((other) => other.rooms.has(room))) {
       this.#tell(member, { type: 'unsubscribed', id, room });
     } else this.#send(member.tag({ type: 'unsubscribe', id, room }));
   }
@@ -161,22 +207,28 @@ export class TabHub {
       const { limits } = frame as unknown as ConnectedFrame;
       const frameBytes = limits.frameBytes - MAX_TAG_BYTES;
       this.#welcome = JSON.stringify({ ...frame, limits: { ...limits, frameBytes } });
-      this.#delay = undefined;
       for (const member of this.#members.values())
         if (member.hello) this.#greet(member, this.#welcome);
     } else if (type === 'request' || type === 'cancel') {
       if (type === 'request') this.#questions.set(id, this.#members.size);
-      this.#host.post({ kind: 'frame', data });
+      this.#post(data);
     } else if (type === 'authenticate') {
       // One has to show credentials, and any can.
-      for (const [to] of [...this.#members].slice(0, 1))
-        this.#host.post({ kind: 'frame', to, data });
+      for (const [to] of [...this.#members].slice(0, 1)) this.#post(data, to);
     } else if (type === 'going-away') {
-      // Nobody moves: when the server closes, all come back together, by their positions.
+      this.#farewell = this.#chosen(frame as unknown as GoingAwayFrame);
+      this.#post(this.#farewell);
     } else if (dot < 0) {
       if (type === 'delayed') this.#delay = data;
-      this.#host.post({ kind: 'frame', data });
+      this.#post(data);
     } else if (owner) this.#route(owner, frame, id.slice(dot + 1));
+  }
+
+  /** One moment of the window for all, so that one connection follows. */
+  #chosen(frame: GoingAwayFrame): string {
+    const { afterMs, windowMs } = frame;
+    const moment = Math.round(afterMs + this.#host.random() * windowMs);
+    return JSON.stringify({ ...frame, afterMs: moment, windowMs: 0 });
   }
 
   #route(owner: TabMember, frame: AnyFrame, id: string): void {
@@ -191,9 +243,9 @@ export class TabHub {
   }
 
   #greet(member: TabMember, welcome: string): void {
-    const { name: to } = member;
-    this.#host.post({ kind: 'frame', to, data: welcome });
-    if (this.#delay !== undefined) this.#host.post({ kind: 'frame', to, data: this.#delay });
+    for (const data of [welcome, this.#delay, this.#farewell]) {
+      if (data !== undefined) this.#post(data, member.name);
+    }
     for (const wish of member.wishes()) this.#send(wish);
   }
 
@@ -202,7 +254,13 @@ export class TabHub {
   }
 
   #tell({ name }: TabMember, frame: AnyFrame): void {
-    this.#host.post({ kind: 'frame', to: name, data: JSON.stringify(frame) });
+    this.#post(JSON.stringify(frame), name);
+  }
+
+  /** To a socket, or to all that share the connection. */
+  #post(data: string, to?: string): void {
+    const frame = { kind: 'frame', hub: this.#hub, data } as const;
+    this.#host.post(to === undefined ? frame : { ...frame, to });
   }
 
   #send(frame: AnyFrame): void {

@@ -12,19 +12,19 @@ export type ToHub =
       readonly reason: string | undefined;
     };
 
-/** Back. Without `to`: for every socket. */
+/** Back. `hub` names the connection; without `to`: for every socket that shares it. */
 export type FromHub =
   /** Another page has the connection now, and knows nothing of what was open. */
   | { readonly kind: 'leader' }
   /** Who all pages together are to the server; the next one to connect goes on from there. */
   | { readonly kind: 'identity'; readonly identity: Omit<ClientIdentity, 'lastId'> }
-  | { readonly kind: 'opened'; readonly to: string }
+  | { readonly kind: 'opened'; readonly hub: string; readonly to: string }
   /** The runtime of the page that has the connection does not take the socket's URL. */
   | { readonly kind: 'refused'; readonly to: string; readonly cause: string }
-  | { readonly kind: 'frame'; readonly to?: string; readonly data: string }
+  | { readonly kind: 'frame'; readonly hub: string; readonly to?: string; readonly data: string }
   | {
       readonly kind: 'closed';
-      readonly to?: string;
+      readonly hub: string;
       readonly code: number;
       readonly reason: string;
     };

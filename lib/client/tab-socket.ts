@@ -13,7 +13,8 @@ export class TabSocket implements WebSocketLike {
   onmessage: ((event: never) => void) | null = null;
   onclose: ((event: never) => void) | null = null;
   onerror: ((event: never) => void) | null = null;
-  #isOpen = false;
+  /** The connection that it shares, while it is open. */
+  #hub: string | undefined;
 
   constructor(
     readonly name: string,
@@ -34,19 +35,22 @@ export class TabSocket implements WebSocketLike {
 
   receive(message: FromHub): void {
     if (message.kind === 'leader') {
-      if (this.#isOpen) this.#end(1012, 'another page has the connection');
+      if (this.#hub !== undefined) this.#end(1012, 'another page has the connection');
       else this.#knock();
-    } else if (message.kind === 'opened' && !this.#isOpen) {
-      this.#isOpen = true;
+    } else if (message.kind === 'opened' && this.#hub === undefined) {
+      this.#hub = message.hub;
       (this.onopen as (() => void) | null)?.();
-    } else if (message.kind === 'frame' && this.#isOpen) {
-      const { data } = message;
-      (this.onmessage as ((event: { data: string }) => void) | null)?.({ data });
     } else if (message.kind === 'refused') {
       this.host.forget(this);
       const event: Refusal = { refusal: new Error(message.cause) };
       (this.onerror as ((event: Refusal) => void) | null)?.(event);
-    } else if (message.kind === 'closed' && this.#isOpen) this.#end(message.code, message.reason);
+    } else if ('hub' in message && message.hub === this.#hub) {
+      if (message.kind === 'closed') this.#end(message.code, message.reason);
+      else if (message.kind === 'frame') {
+        const { data } = message;
+        (this.onmessage as ((event: { data: string }) => void) | null)?.({ data });
+      }
+    }
   }
 
   #knock(): void {
@@ -54,7 +58,7 @@ export class TabSocket implements WebSocketLike {
   }
 
   #end(code: number, reason: string): void {
-    this.#isOpen = false;
+    this.#hub = undefined;
     this.host.forget(this);
     const event = { code, reason };
     (this.onclose as ((close: typeof event) => void) | null)?.(event);

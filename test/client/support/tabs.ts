@@ -13,6 +13,8 @@ export class Browser {
   readonly sockets: FakeSocket[] = [];
   /** URLs that it makes no socket for. */
   readonly refused = new Set<string>();
+  /** What `random()` gives its pages. */
+  random = 0.5;
   readonly #locks = new FakeLocks();
   readonly #channels = new Set<TabChannel>();
   #keys = 0;
@@ -65,6 +67,7 @@ export class Browser {
         locks: { request },
         BroadcastChannel: Channel,
         WebSocket: Socket,
+        random: () => this.random,
         randomKey: () =>
           String((this.#keys += 1))
             .padStart(32, '0')

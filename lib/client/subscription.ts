@@ -154,6 +154,8 @@ export abstract class Subscription implements StreamHost, PresenceRoom {
     else if (type === 'subscribed' || type === 'unsubscribed') {
       // Without id: about the rooms of the hello, or the server's own doing. With: the answer to a question.
       if ((frame.id ?? HELLO) !== (this.#question ?? HELLO)) return;
+      // During a move the connection before may still answer its own hello.
+      if (this.#question === HELLO && !this.host.link.isConnected) return;
       if (type === 'subscribed') this.#admit(frame);
       else this.#dismiss(frame);
     } else this.#stream.receive(frame);

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { MessageBody, SubscribeMessage } from '@nestjs/websockets';
 import { WebSocket } from 'ws';
 
-import { RealtimeClient } from '../../lib/client/index.js';
+import { RealtimeClient, type WebSocketConstructor } from '../../lib/client/index.js';
 import {
   REALTIME_BROKER,
   RealtimeGateway,
@@ -11,6 +11,8 @@ import {
 } from '../../lib/index.js';
 import { closeApps, startApp, type RunningApp } from '../support/nest-app.js';
 import { SharedBroker } from '../support/shared-broker.js';
+import { Browser } from './support/tabs.js';
+import { until } from './support/turns.js';
 
 const ROOM = 'chat/x';
 
@@ -57,25 +59,29 @@ class Balancer {
   }
 
   connect(): RealtimeClient {
+    // Moves at the end of its window.
+    const environment = { random: () => 0.99 };
+    return new RealtimeClient(this.target.url, {
+      WebSocket: this.socket(),
+      token: 'token-ada',
+      environment,
+    });
+  }
+
+  /** A constructor of connections to where new ones go. */
+  socket(): WebSocketConstructor {
     const note = (socket: WebSocket) => {
       this.open.add(socket);
       this.most = Math.max(this.most, this.open.size);
       socket.once('close', () => this.open.delete(socket));
     };
     const url = () => this.target.url;
-    class Socket extends WebSocket {
+    return class extends WebSocket {
       constructor(_url: string, protocols?: string[]) {
         super(url(), protocols);
         note(this);
       }
-    }
-    // Moves at the end of its window.
-    const environment = { random: () => 0.99 };
-    return new RealtimeClient(this.target.url, {
-      WebSocket: Socket,
-      token: 'token-ada',
-      environment,
-    });
+    };
   }
 }
 
@@ -129,5 +135,72 @@ describe('a client of a node that goes away', () => {
     expect(states).toEqual(['connecting', 'connected']);
     expect(balancer.most).toBe(2);
     client.close();
+  });
+});
+
+/** A page that asks one thing at a time, and what it has seen. */
+class Witness {
+  readonly states: string[] = [];
+  readonly seen: unknown[] = [];
+  readonly asked: unknown[] = [];
+  readonly answers: unknown[] = [];
+  isWaiting = false;
+
+  constructor(readonly client: RealtimeClient) {
+    client.on('state', ({ state }) => this.states.push(state));
+  }
+
+  async ask(payload: unknown): Promise<void> {
+    if (this.isWaiting) return;
+    this.isWaiting = true;
+    this.asked.push(payload);
+    this.answers.push(await this.client.request('echo', payload));
+    this.isWaiting = false;
+  }
+}
+
+describe('pages that share a connection to a node that goes away', () => {
+  afterEach(closeApps);
+
+  it('move to the next together without missing, repeating or noticing anything', async () => {
+    const [first, second] = await startNodes();
+    const balancer = new Balancer(first);
+    const browser = new Browser();
+    browser.random = 0.99;
+    const open = () => {
+      const { client } = browser.open({ token: 'token-ada' }, first.url, balancer.socket());
+      const witness = new Witness(client);
+      const room = client.room(ROOM);
+      room.on('tick', (payload) => witness.seen.push(payload));
+      room.on('gap', (gap) => witness.seen.push(gap));
+      return witness;
+    };
+    const witnesses = [open(), open(), open()];
+    await Promise.all(witnesses.map(({ client }) => client.room(ROOM).subscribe()));
+
+    balancer.target = second;
+    const left = first.close().then(() => true);
+    let count = 0;
+    const turn = () => new Promise<boolean>((resolve) => setImmediate(resolve, false));
+    while (!(await Promise.race([left, turn()]))) {
+      await second.rooms.publish(ROOM, 'tick', (count += 1));
+      for (const [index, witness] of witnesses.entries()) {
+        void witness.ask(`${String(index)}-${String(count)}`);
+      }
+    }
+    await until(() => witnesses.every(({ isWaiting }) => !isWaiting));
+    const all = Array.from({ length: count }, (_, n) => n + 1);
+    await until(() => witnesses.every(({ seen }) => seen.length >= count));
+    for (const { client, states, seen, answers, asked } of witnesses) {
+      expect(seen).toEqual(all);
+      expect(answers).toEqual(asked);
+      expect(states).toEqual(['connecting', 'connected']);
+      client.close();
+    }
+    const [before = [], after = []] = [first, second].map((app) => app.get(EchoGateway).handled);
+    expect(before.length).toBeGreaterThan(6);
+    expect(after.length).toBeGreaterThan(0);
+    expect([...before, ...after].sort()).toEqual(witnesses.flatMap(({ asked }) => asked).sort());
+    expect(balancer.most).toBe(2);
   });
 });

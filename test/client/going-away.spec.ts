@@ -3,7 +3,7 @@ import { handle, history, stream } from '../../lib/client/index.js';
 import { settle } from './support/fake-clock.js';
 import type { FakeSocket } from './support/fake-socket.js';
 import { NAME, record, subscribed, subscribedRoom } from './support/rooms.js';
-import { connectedFrame, connectedWorld, message, outcome, type World } from './support/world.js';
+import { connectedFrame, connectedWorld, message, outcome, World } from './support/world.js';
 
 /** The server of the present connection says that it goes away, 2 s from now on average. */
 function announce(world: World, more: { served?: boolean } = {}): FakeSocket {
@@ -63,6 +63,23 @@ describe('a server that goes away', () => {
     expect(log.filter((entry) => typeof entry === 'number')).toEqual([4, 5, 6, 7]);
     expect(log.slice(2)).not.toContain('subscribing');
     expect(room.state).toBe('subscribed');
+  });
+
+  it('answers for its own hello, however late, and not for the next one', async () => {
+    const world = new World();
+    const log = record(world.client.room(NAME));
+    // Each server goes away before it has answered for the room.
+    for (const offset of [0, 1]) {
+      const old = await world.accept();
+      announce(world);
+      await openNext(world);
+      old.receive(subscribed(offset));
+    }
+    const { socket } = world;
+    socket.receive(connectedFrame);
+    socket.receive(subscribed(1));
+    socket.receive(message(2));
+    expect(log).toEqual(['subscribing', 'subscribed undefined', 2]);
   });
 
   it('answers what is in flight before the client says hello elsewhere', async () => {

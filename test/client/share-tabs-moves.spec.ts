@@ -315,7 +315,7 @@ describe('a socket that opened just before the server said that it goes away', (
     const host = {
       WebSocket: Socket,
       random: () => 0.5,
-      post: (message: FromHub) => posted.push(message),
+      post: (told: FromHub) => posted.push(told),
       nextIdentity: () => ({ clientKey: 'k', attempt: 1 }),
     };
     const hub = new TabHub(host, 'hub');
@@ -329,12 +329,10 @@ describe('a socket that opened just before the server said that it goes away', (
     sockets[0]?.receive(connectedFrame);
     sockets[0]?.receive({ ...FAREWELL, served: true });
     say('b');
-    const told = posted.flatMap((message) =>
-      message.kind === 'frame' && message.to === 'b'
-        ? [JSON.parse(message.data) as ServerFrame]
-        : [],
+    const heard = posted.flatMap((each) =>
+      each.kind === 'frame' && each.to === 'b' ? [JSON.parse(each.data) as ServerFrame] : [],
     );
-    expect(told).toMatchObject([
+    expect(heard).toMatchObject([
       { type: 'connected' },
       { type: 'going-away', afterMs: 2_000, windowMs: 0, served: true },
     ]);

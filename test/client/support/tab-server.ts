@@ -69,11 +69,8 @@ export class TabServer {
   /** Has what was sent on a connection arrive, a number of frames at most. */
   deliver(which: number, most = Infinity): void {
     const connection = this.#pick(which);
-    for (let left = most; connection && left > 0; left -= 1) {
-      const frame = connection.down.shift();
-      if (frame === undefined) return;
-      connection.socket.receive(frame);
-    }
+    const arriving = connection?.down.splice(0, Math.min(most, connection.down.length));
+    for (const frame of arriving ?? []) connection?.socket.receive(frame);
   }
 
   publish(): void {

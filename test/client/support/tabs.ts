@@ -2,6 +2,7 @@ import {
   RealtimeClient,
   shareTabs,
   type RealtimeClientOptions,
+  type WebSocketConstructor,
 } from '../../../lib/client/index.js';
 import type { TabChannel } from '../../../lib/client/share-tabs.js';
 import type { TabMessage } from '../../../lib/client/tab-messages.js';
@@ -26,11 +27,16 @@ export class Browser {
     return socket;
   }
 
-  /** Opens a page. */
-  open(options: RealtimeClientOptions = {}, target = 'wss://example.test/realtime'): Page {
+  /** Opens a page. Its connections are the test's, unless it has a constructor of its own. */
+  open(
+    options: RealtimeClientOptions = {},
+    target = 'wss://example.test/realtime',
+    OwnSocket?: WebSocketConstructor,
+  ): Page {
     const { sockets, refused } = this;
     const channels = this.#channels;
     const mine: TabChannel[] = [];
+    const connections: FakeSocket[] = [];
     class Channel implements TabChannel {
       onmessage: TabChannel['onmessage'] = null;
 
@@ -52,6 +58,7 @@ export class Browser {
         super(url, protocols);
         if (refused.has(url)) throw new SyntaxError('bad URL');
         sockets.push(this);
+        connections.push(this);
       }
     }
     const death: (() => void)[] = [];
@@ -66,7 +73,7 @@ export class Browser {
       environment: {
         locks: { request },
         BroadcastChannel: Channel,
-        WebSocket: Socket,
+        WebSocket: OwnSocket ?? Socket,
         random: () => this.random,
         randomKey: () =>
           String((this.#keys += 1))
@@ -85,6 +92,10 @@ export class Browser {
     client.on('error', () => undefined);
     const die = () => {
       for (const channel of mine) channels.delete(channel);
+      for (const socket of connections) {
+        socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
+        socket.drop();
+      }
       for (const end of death) end();
     };
     return { client, hide: () => hide.forEach((each) => each()), die };

@@ -24,7 +24,7 @@ const client = fileURLToPath(new URL('../dist/client', import.meta.url));
 const door = join(client, 'index.js');
 
 /** What leaves the page: the disk's entries, and what pages of an origin tell each other. */
-const LEAVING = ['outbox-store.d.ts', 'outbox-store.js', 'tab-messages.d.ts'];
+const LEAVING = ['outbox-store.d.ts', 'outbox-store.js', 'tab-frame.d.ts', 'tab-messages.d.ts'];
 
 /** The client's own names that some type of the runtime has as well, on things that the client never touches. */
 const OWN = [

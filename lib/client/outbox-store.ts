@@ -11,6 +11,8 @@ export interface OutboxEntry {
   readonly payload: string | undefined;
   /** When it may have been sent for the first time, in milliseconds since 1970; absent when it never was. */
   readonly sentAt: number | undefined;
+  /** The client key under which the server may know it since; absent when it was never sent. */
+  readonly sentAs: string | undefined;
 }
 
 interface StoredIdentity {

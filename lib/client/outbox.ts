@@ -4,7 +4,9 @@
  * which tells a repeat by the id.
  *
  * Entries are in `#waiting` until they are handed to the client's calls, which see to broken
- * connections. That an entry may have been sent is written before it is.
+ * connections. That an entry may have been sent, and as whose, is written before it is. With `shareTabs`
+ * the server knows all pages by one key; an entry that it got under another one is not repeated, because
+ * the server would take the repeat for something new.
  */
 import type { Caller } from './call.js';
 import type { Contract, RequestName, RequestPayload, RequestResponse } from './contract.js';
@@ -16,6 +18,7 @@ import type { ClientIdentity } from './identity.js';
 import type { OutboxEntry, OutboxStore } from './outbox-store.js';
 import type { RealtimeClient } from './realtime-client.js';
 import { Retry } from './retry.js';
+import type { SharedConnectedFrame } from './tab-frame.js';
 
 /** Requests that are sent and wait for their answer, or are being written. */
 const MAX_IN_FLIGHT = 100;
@@ -136,7 +139,7 @@ export class Outbox {
     }
     const answer = deferred<unknown>();
     const id = (this.identity.lastId += 1);
-    const entry = { id, event, payload: textOf(value), sentAt: undefined };
+    const entry = { id, event, payload: textOf(value), sentAt: undefined, sentAs: undefined };
     this.#inFlight += 1;
     try {
       await this.#store.put([entry]);
@@ -175,10 +178,13 @@ export class Outbox {
         );
         if (batch.length === 0) break;
         const sentAt = core.settings.environment.date();
+        const sentAs = this.#keyOf(core);
         await this.#store.put(
-          batch.map(({ entry }) => ({ ...entry, sentAt: entry.sentAt ?? sentAt })),
+          batch.map(({ entry }) =>
+            entry.sentAt === undefined ? { ...entry, sentAt, sentAs } : entry,
+          ),
         );
-        for (const pending of batch) this.#send(core, pending);
+        for (const pending of batch) this.#send(core, pending, sentAs);
       }
     } catch (error) {
       core.raise(error as RealtimeClientError);
@@ -187,11 +193,20 @@ export class Outbox {
     }
   }
 
-  #send(core: Core, { entry, answer }: Pending): void {
-    const { id, event, payload, sentAt } = entry;
+  /** The key by which the server knows this client. */
+  #keyOf({ session }: Core): string {
+    return (session as SharedConnectedFrame | undefined)?.sharedKey ?? this.identity.clientKey;
+  }
+
+  #send(core: Core, { entry, answer }: Pending, key: string): void {
+    const { id, event, payload, sentAt, sentAs } = entry;
     const { now } = core.settings.environment;
     this.#waiting.delete(id);
     this.#inFlight += 1;
+    if (sentAt !== undefined && sentAs !== key) {
+      this.#settle(core, { entry, answer }, { error: clientError('connection-lost') });
+      return;
+    }
     const question = { type: 'request', event, payload: valueOf(payload) } as const;
     const caller = {
       receive: (frame: Parameters<Caller['receive']>[0]) => {
@@ -219,7 +234,7 @@ export class Outbox {
   /** It is sent again later, as if for the first time: nothing has happened. */
   #postpone({ entry, answer }: Pending, error: RealtimeClientError): void {
     this.#inFlight -= 1;
-    this.#keep({ entry: { ...entry, sentAt: undefined }, answer });
+    this.#keep({ entry: { ...entry, sentAt: undefined, sentAs: undefined }, answer });
     this.#retry?.postpone(error.retryAfterMs);
   }
 

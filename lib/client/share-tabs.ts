@@ -5,7 +5,8 @@ import {
 } from './environment.js';
 import { expectName } from './option-checks.js';
 import { TabHubs } from './tab-hubs.js';
-import type { FromHub, TabMessage, ToHub } from './tab-messages.js';
+import { TabIdentity } from './tab-identity.js';
+import type { FromHub, SharedIdentity, TabMessage, ToHub } from './tab-messages.js';
 import { TabSocket } from './tab-socket.js';
 
 /** What pages need to find each other. */
@@ -13,8 +14,12 @@ export interface TabEnvironment {
   readonly locks?: Pick<LockManager, 'request'> | undefined;
   readonly BroadcastChannel?: (new (name: string) => TabChannel) | undefined;
   readonly WebSocket?: WebSocketConstructor | undefined;
+  /** `localStorage`. May throw. */
+  readonly storage: () => Pick<Storage, 'getItem' | 'setItem'>;
   readonly random: () => number;
   readonly randomKey: () => string;
+  /** Milliseconds since 1970. */
+  readonly date: () => number;
   /** Calls back when the page is left, maybe for good. */
   readonly onHide: (callback: () => void) => void;
 }
@@ -38,13 +43,15 @@ export interface ShareTabsOptions {
 
 function runtimeTabs(): TabEnvironment {
   const runtime: Partial<Pick<typeof globalThis, 'BroadcastChannel' | 'navigator'>> = globalThis;
-  const { WebSocket, random, randomKey, onChange } = runtimeEnvironment();
+  const { WebSocket, random, randomKey, date, onChange } = runtimeEnvironment();
   return {
     locks: (runtime.navigator as Partial<Navigator> | undefined)?.locks,
     BroadcastChannel: runtime.BroadcastChannel,
     WebSocket,
+    storage: () => localStorage,
     random,
     randomKey,
+    date,
     onHide: (callback) => {
       onChange((change) => {
         if (change === 'hide') callback();
@@ -65,7 +72,8 @@ function runtimeTabs(): TabEnvironment {
  * When it is closed, the next page connects, and every client comes back by its positions and repeats
  * its requests by their ids, as after any broken connection: nothing is lost or doubled. When the server
  * goes away all move together, to one next connection, before they leave the one they have. Each client
- * has its own rooms, handlers and states. Presence shows one connection; the last `update` counts.
+ * has its own rooms, handlers and states. Who all of them are to the server is kept in `localStorage`, so
+ * that an outbox may repeat what an earlier page has sent. Presence shows one connection; the last `update` counts.
  *
  * @returns `undefined` where the runtime has no Web Locks or no BroadcastChannel (they need https, or
  * localhost): then each page has its own connection.
@@ -90,7 +98,7 @@ export function shareTabs(options: ShareTabsOptions): WebSocketConstructor | und
 /** Of a page's name. */
 const PAGE_CHARACTERS = 8;
 
-type Required = Pick<TabEnvironment, 'random' | 'randomKey' | 'onHide'> & {
+type Required = Omit<TabEnvironment, 'locks' | 'WebSocket' | 'BroadcastChannel'> & {
   readonly locks: Pick<LockManager, 'request'>;
   readonly WebSocket: WebSocketConstructor;
   readonly BroadcastChannel: new (name: string) => TabChannel;
@@ -100,9 +108,9 @@ type Required = Pick<TabEnvironment, 'random' | 'randomKey' | 'onHide'> & {
 class Tabs {
   readonly #name: string;
   readonly #environment: Required;
+  readonly #identity: TabIdentity;
   readonly #channel: TabChannel;
   readonly #sockets = new Map<string, TabSocket>();
-  #identity: { readonly clientKey: string; readonly attempt: number };
   #hubs: TabHubs | undefined;
   /** What the names of its sockets begin with. */
   readonly #page: string;
@@ -111,13 +119,15 @@ class Tabs {
   readonly #watched = new Set<string>();
   /** Whether the page has, or waits for, the connection. */
   #isCandidate = false;
+  /** Resolves when others can tell that the page is there. */
+  #isShown = Promise.resolve();
   #resign: (() => void) | undefined;
 
   constructor(name: string, environment: Required) {
     this.#name = name;
     this.#environment = environment;
     this.#channel = new environment.BroadcastChannel(name);
-    this.#identity = { clientKey: environment.randomKey(), attempt: 0 };
+    this.#identity = new TabIdentity(name, environment);
     this.#page = environment.randomKey().slice(0, PAGE_CHARACTERS);
     this.#channel.onmessage = ({ data }) => {
       this.#receive(data);
@@ -133,12 +143,12 @@ class Tabs {
 
   /** A socket of this page. */
   open(url: string): TabSocket {
-    // First: who is told of the socket takes the page's lock when it is free, and the page for dead then.
     if (!this.#isCandidate) this.#run();
     const name = this.#page + String((this.#opened += 1));
     const socket = new TabSocket(name, url, {
       post: (message) => {
-        this.#toHub(message);
+        if (message.kind === 'open') this.#knock(message);
+        else this.#toHub(message);
       },
       forget: () => {
         this.#sockets.delete(name);
@@ -148,6 +158,16 @@ class Tabs {
     return socket;
   }
 
+  /**
+   * Tells of a socket once the page has its lock: who is told asks for that lock, and takes the page for
+   * dead when it gets it. Asked for before is not enough: pages are processes, and another one may be faster.
+   */
+  #knock(message: ToHub): void {
+    void this.#isShown.then(() => {
+      if (this.#sockets.has(message.from)) this.#toHub(message);
+    });
+  }
+
   /** Asks for the connection, which it gets when no page before it is left. */
   #run(): void {
     const isLeft = new Promise<void>((resolve) => {
@@ -155,7 +175,12 @@ class Tabs {
     });
     this.#isCandidate = true;
     // Held as long as the page is shown: whoever gets it instead knows that it is not.
-    this.#hold(`${this.#name}:${this.#page}`, () => isLeft);
+    this.#isShown = new Promise((resolve) => {
+      this.#hold(`${this.#name}:${this.#page}`, () => {
+        resolve();
+        return isLeft;
+      });
+    });
     this.#hold(this.#name, () => {
       if (this.#isCandidate) this.#lead();
       return isLeft;
@@ -176,11 +201,10 @@ class Tabs {
     this.#fromHub({ kind: 'leader' });
   }
 
-  #nextIdentity(): { readonly clientKey: string; readonly attempt: number } {
-    const { clientKey, attempt } = this.#identity;
-    this.#identity = { clientKey, attempt: attempt + 1 };
-    this.#fromHub({ kind: 'identity', identity: this.#identity });
-    return this.#identity;
+  #nextIdentity(): SharedIdentity {
+    const identity = this.#identity.next();
+    this.#fromHub({ kind: 'identity', identity });
+    return identity;
   }
 
   #hold(name: string, callback: () => Promise<void> | void): void {
@@ -196,7 +220,7 @@ class Tabs {
   }
 
   #take(message: FromHub): void {
-    if (message.kind === 'identity') this.#identity = message.identity;
+    if (message.kind === 'identity') this.#identity.learn(message.identity);
     else {
       const to = 'to' in message ? message.to : undefined;
       for (const socket of [...this.#sockets.values()]) {
@@ -207,7 +231,7 @@ class Tabs {
 
   /** Tells another page what it needs to take over, and notices when it dies without a word. */
   #meet({ from }: ToHub): void {
-    this.#fromHub({ kind: 'identity', identity: this.#identity });
+    this.#fromHub({ kind: 'identity', identity: this.#identity.current });
     const page = from.slice(0, PAGE_CHARACTERS);
     if (this.#watched.has(page)) return;
     this.#watched.add(page);

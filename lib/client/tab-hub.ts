@@ -19,9 +19,9 @@ import {
 } from '../protocol/index.js';
 import type { WebSocketConstructor, WebSocketLike } from './environment.js';
 import { NO_ANSWER, REPLACED } from './own-closes.js';
-import type { AnyFrame } from './tab-frame.js';
+import type { AnyFrame, SharedConnectedFrame } from './tab-frame.js';
 import { MAX_TAG_BYTES, TabMember } from './tab-member.js';
-import type { FromHub, ToHub } from './tab-messages.js';
+import type { FromHub, SharedIdentity, ToHub } from './tab-messages.js';
 
 const GOING_AWAY: typeof CloseCode.GoingAway = 1001;
 
@@ -32,7 +32,7 @@ export interface TabHubHost {
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
   /** Who all pages together are to the server, for one more connection. */
-  readonly nextIdentity: () => { readonly clientKey: string; readonly attempt: number };
+  readonly nextIdentity: () => SharedIdentity;
 }
 
 /** See the head of this file. */
@@ -43,7 +43,11 @@ export class TabHub {
   readonly #members = new Map<string, TabMember>();
   /** Requests of the server, and how many clients have not said that they cannot answer. */
   readonly #questions = new Map<string, number>();
+  /** Ids of calls that the server has not answered. */
+  readonly #underWay = new Set<string>();
   #upstream: WebSocketLike | undefined;
+  /** The key that it said hello with. */
+  #sharedKey = '';
   /** The last `delayed` frame: pages that come later have to know as well. */
   #delay: string | undefined;
   /** The `connected` frame, once the server has let us in. */
@@ -135,6 +139,7 @@ export class TabHub {
   #forget(): void {
     this.#upstream = this.#welcome = this.#delay = this.#farewell = this.#moved = undefined;
     this.#questions.clear();
+    this.#underWay.clear();
   }
 
   #forward(member: TabMember, frame: AnyFrame): void {
@@ -152,8 +157,17 @@ export class TabHub {
     } else {
       if (frame.type === 'subscribe') member.rooms.add(frame.room ?? '');
       if (frame.action === 'watch') member.watched.set(frame.room ?? '', frame.id ?? '');
-      this.#send(member.tag(frame));
+      this.#ask(member.tag(frame));
     }
+  }
+
+  /** A page that was loaded again repeats what the server may still be busy with, on this very connection: one answer will do. */
+  #ask(frame: AnyFrame & { readonly id: string }): void {
+    const { type, id } = frame;
+    const isCall = type === 'request' || type === 'publish';
+    if (isCall && this.#underWay.has(id)) return;
+    if (isCall) this.#underWay.add(id);
+    this.#send(frame);
   }
 
   #leaveRoom(member: TabMember, frame: AnyFrame): void {
@@ -185,7 +199,9 @@ export class TabHub {
       this.#host.post({ kind: 'refused', to: name, cause: String(cause) });
       return;
     }
-    const hello = { type: 'hello', ...this.#host.nextIdentity(), rooms: [] };
+    const identity = this.#host.nextIdentity();
+    this.#sharedKey = identity.clientKey;
+    const hello = { type: 'hello', ...identity, rooms: [] };
     upstream.onopen = () => {
       upstream.send(JSON.stringify(token === undefined ? hello : { ...hello, token }));
     };
@@ -202,11 +218,13 @@ export class TabHub {
     const frame = JSON.parse(data) as AnyFrame;
     const { type, id = '' } = frame;
     const dot = id.indexOf('.');
-    const owner = [...this.#members.values()].find(({ prefix }) => prefix === id.slice(0, dot));
+    // The last one: the socket of the page before may not be known to be gone.
+    const owner = [...this.#members.values()]
+      .reverse()
+      .find(({ prefix }) => prefix === id.slice(0, dot));
+    if (type !== 'next') this.#underWay.delete(id);
     if (type === 'connected') {
-      const { limits } = frame as unknown as ConnectedFrame;
-      const frameBytes = limits.frameBytes - MAX_TAG_BYTES;
-      this.#welcome = JSON.stringify({ ...frame, limits: { ...limits, frameBytes } });
+      this.#welcome = this.#shared(frame as unknown as ConnectedFrame);
       for (const member of this.#members.values())
         if (member.hello) this.#greet(member, this.#welcome);
     } else if (type === 'request' || type === 'cancel') {
@@ -222,6 +240,14 @@ export class TabHub {
       if (type === 'delayed') this.#delay = data;
       this.#post(data);
     } else if (owner) this.#route(owner, frame, id.slice(dot + 1));
+  }
+
+  /** The server's welcome as the clients get it. */
+  #shared(frame: ConnectedFrame): string {
+    const frameBytes = frame.limits.frameBytes - MAX_TAG_BYTES;
+    const limits = { ...frame.limits, frameBytes };
+    const shared: SharedConnectedFrame = { ...frame, limits, sharedKey: this.#sharedKey };
+    return JSON.stringify(shared);
   }
 
   /** One moment of the window for all, so that one connection follows. */

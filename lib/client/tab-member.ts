@@ -1,7 +1,7 @@
 import type { HelloFrame } from '../protocol/index.js';
 import type { AnyFrame } from './tab-frame.js';
 
-/** Of a client's key, in front of its ids: they have to be the same on its next socket, for a repeat. */
+/** Of a client's key, in front of its ids: they have to be the same on its next socket, for a repeat. 48 random bits. */
 const PREFIX_CHARACTERS = 12;
 
 /** What a frame grows by when it is tagged, at most: prefix and dot, or an id where it had none. */
@@ -33,7 +33,7 @@ export class TabMember {
   }
 
   /** A frame under an id that no other socket uses. Those without an id are given one, to find the answer's way back. */
-  tag(frame: AnyFrame): AnyFrame {
+  tag(frame: AnyFrame): AnyFrame & { readonly id: string } {
     return { ...frame, id: `${this.prefix}.${frame.id ?? ''}` };
   }
 

@@ -1,6 +1,9 @@
 /** What pages tell each other about their common connection. Structured, because they are of one origin and one version. */
 import type { ClientIdentity } from './identity.js';
 
+/** Who all pages together are to the server. */
+export type SharedIdentity = Readonly<Omit<ClientIdentity, 'lastId'>>;
+
 /** From a page's socket to the page that has the connection. `from` is the socket's random name. */
 export type ToHub =
   | { readonly kind: 'open'; readonly from: string; readonly url: string }
@@ -17,7 +20,7 @@ export type FromHub =
   /** Another page has the connection now, and knows nothing of what was open. */
   | { readonly kind: 'leader' }
   /** Who all pages together are to the server; the next one to connect goes on from there. */
-  | { readonly kind: 'identity'; readonly identity: Omit<ClientIdentity, 'lastId'> }
+  | { readonly kind: 'identity'; readonly identity: SharedIdentity }
   | { readonly kind: 'opened'; readonly hub: string; readonly to: string }
   /** The runtime of the page that has the connection does not take the socket's URL. */
   | { readonly kind: 'refused'; readonly to: string; readonly cause: string }

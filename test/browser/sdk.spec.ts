@@ -215,6 +215,35 @@ describe('C-15 the SDK in a browser', () => {
     expect(payments).toEqual(Array.from({ length: 450 }, (_, n) => n + 1));
   }, 120_000);
 
+  it('sends each request once when both windows that share a connection are loaded again in a burst', async () => {
+    payments.length = 0;
+    const other = await open({ sharesTabs: true });
+    const page = await openSdkPage(context, network.url);
+    await page.evaluate(() => window.page.startOutbox(true));
+    const reload = async (each: Page) => {
+      await each.reload();
+      await each.waitForFunction(() => 'page' in globalThis);
+    };
+    for (let round = 0; round < 3; round += 1) {
+      // The first of them is being handled, the others are on their way or only kept.
+      let openTill: () => void = () => undefined;
+      till.answers = new Promise((resolve) => (openTill = resolve));
+      await page.evaluate((n) => window.page.pay(n * 20 + 1, n * 20 + 20), round);
+      await page.waitForFunction(() => window.page.left() === 20);
+      while (payments.length === round * 20) await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all([reload(other), reload(page)]);
+      openTill();
+      await page.evaluate(() => window.page.startOutbox(true));
+      await other.evaluate(() => window.page.start({ sharesTabs: true }));
+      await page.waitForFunction(() => window.page.left() === 0);
+    }
+    expect(payments.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, n) => n + 1));
+    expect(await page.evaluate(() => window.page.lost)).toEqual([]);
+    const opened = () =>
+      window.page.sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
+    expect((await page.evaluate(opened)) + (await other.evaluate(opened))).toBe(1);
+  }, 60_000);
+
   it('shares a connection between windows, also when the one that has it is closed in a burst', async () => {
     const before = sent;
     const first = await open({ sharesTabs: true });

@@ -6,7 +6,7 @@ import {
   type RealtimeClientOptions,
 } from '../../lib/client/index.js';
 import type { TabChannel } from '../../lib/client/share-tabs.js';
-import { FakeClock } from './support/fake-clock.js';
+import { FakeClock, settle } from './support/fake-clock.js';
 import { FakeLocks } from './support/fake-locks.js';
 import { FakeSocket } from './support/fake-socket.js';
 import { NAME, subscribed } from './support/rooms.js';
@@ -323,7 +323,7 @@ describe('pages that share a connection', () => {
 });
 
 describe('a page that joins', () => {
-  it('has its lock before anybody hears of it, or whoever gets the lock would take it for dead', () => {
+  it('has its lock before anybody hears of it, or whoever gets the lock would take it for dead', async () => {
     const log: string[] = [];
     class Channel implements TabChannel {
       onmessage: TabChannel['onmessage'] = null;
@@ -332,8 +332,10 @@ describe('a page that joins', () => {
         log.push(kind);
       }
     }
-    const request = ((name: string) => {
+    let grant: () => unknown = () => undefined;
+    const request = ((name: string, callback: () => unknown) => {
       log.push(name);
+      if (name === 'realtime-tabs:ada:kkkkkkkk') grant = callback;
       return new Promise(() => undefined);
     }) as LockManager['request'];
     const Shared = shareTabs({
@@ -342,13 +344,19 @@ describe('a page that joins', () => {
         locks: { request },
         BroadcastChannel: Channel,
         WebSocket: FakeSocket,
-        random: () => 0.5,
         randomKey: () => 'k'.repeat(32),
         onHide: () => undefined,
       },
     });
-    expect(Shared && new Shared('wss://example.test')).toBeDefined();
-    expect(log).toEqual(['realtime-tabs:ada:kkkkkkkk', 'realtime-tabs:ada', 'open']);
+    const sockets = [1, 2].map(() => Shared && new Shared('wss://example.test'));
+    sockets[0]?.close();
+    await settle();
+    const locks = ['realtime-tabs:ada:kkkkkkkk', 'realtime-tabs:ada'];
+    expect(log).toEqual([...locks, 'close']);
+    void grant();
+    await settle();
+    // What was closed meanwhile is not told of.
+    expect(log).toEqual([...locks, 'close', 'open']);
   });
 });
 

@@ -21,6 +21,8 @@ export interface SdkPage {
   readonly states: string[];
   readonly gaps: number;
   readonly restored: number;
+  /** Codes with which requests of earlier pages have failed. */
+  readonly lost: string[];
   readonly sockets: WebSocket[];
   /** A value that is another one in each document. */
   readonly document: number;
@@ -29,7 +31,7 @@ export interface SdkPage {
     readonly rooms?: number;
     readonly minDelayMs?: number;
   }) => Promise<void>;
-  readonly startOutbox: () => Promise<void>;
+  readonly startOutbox: (sharesTabs?: boolean) => Promise<void>;
   /** Asks through the outbox; resolves when it is kept. */
   readonly pay: (from: number, to: number) => void;
   readonly left: () => number;
@@ -46,7 +48,7 @@ const sockets = [];
 class Socket extends WebSocket {
   constructor(...args) { super(...args); sockets.push(this); }
 }
-const page = { seen: [], states: [], gaps: 0, restored: 0, sockets, document: Math.random() };
+const page = { seen: [], states: [], gaps: 0, restored: 0, lost: [], sockets, document: Math.random() };
 page.start = async ({ sharesTabs = false, rooms = 1, minDelayMs = 100 } = {}) => {
   globalThis.WebSocket = Socket;
   const client = new RealtimeClient(url, {
@@ -65,9 +67,18 @@ page.start = async ({ sharesTabs = false, rooms = 1, minDelayMs = 100 } = {}) =>
   page.client = client;
   page.upload = (bytes) => client.request('upload', 'x'.repeat(bytes), { timeoutMs: 25_000 });
 };
-page.startOutbox = async () => {
-  const outbox = await openOutbox({ name: 'ada', onRestored: () => (page.restored += 1) });
-  const client = new RealtimeClient(url, { token: 'token-ada', identity: outbox.identity });
+page.startOutbox = async (sharesTabs = false) => {
+  globalThis.WebSocket = Socket;
+  const onRestored = ({ error }) => {
+    page.restored += 1;
+    if (error) page.lost.push(error.code);
+  };
+  const outbox = await openOutbox({ name: 'ada', onRestored });
+  const client = new RealtimeClient(url, {
+    token: 'token-ada',
+    identity: outbox.identity,
+    ...(sharesTabs && { WebSocket: shareTabs({ name: 'ada' }) }),
+  });
   const durable = outbox.attach(client);
   page.pay = (from, to) => {
     for (let n = from; n <= to; n += 1) durable.request('pay', n).catch(() => undefined);
@@ -88,8 +99,10 @@ globalThis.page = page;
 /** What was paid, in order. */
 export const payments: number[] = [];
 
-/** Takes payments; those from a certain one on wait while it is closed. */
+/** Takes payments; those from a certain one on wait while it is closed, and answers while they are held back. */
 export class Till {
+  /** What answers wait for. */
+  answers = Promise.resolve();
   #opened = Promise.resolve();
   #open: () => void = () => undefined;
   #first = Infinity;
@@ -109,6 +122,7 @@ export class Till {
   async take(payment: number): Promise<void> {
     if (payment >= this.#first) await this.#opened;
     payments.push(payment);
+    await this.answers;
   }
 }
 

@@ -16,9 +16,18 @@ export class Browser {
   readonly refused = new Set<string>();
   /** What `random()` gives its pages. */
   random = 0.5;
+  /** Which pages belong together. */
+  name = 'ada';
+  /** What the clock says. */
+  date = 1_000;
+  /** Its `localStorage`; absent: forbidden. */
+  storage: Map<string, string> | undefined = new Map<string, string>();
   readonly #locks = new FakeLocks();
   readonly #channels = new Set<TabChannel>();
   #keys = 0;
+
+  /** Makes a connection that its page shares with none. */
+  readonly Socket = this.#socketOf([]);
 
   /** The newest connection to the server. */
   get socket(): FakeSocket {
@@ -33,7 +42,6 @@ export class Browser {
     target = 'wss://example.test/realtime',
     OwnSocket?: WebSocketConstructor,
   ): Page {
-    const { sockets, refused } = this;
     const channels = this.#channels;
     const mine: TabChannel[] = [];
     const connections: FakeSocket[] = [];
@@ -53,14 +61,7 @@ export class Browser {
         }
       }
     }
-    class Socket extends FakeSocket {
-      constructor(url: string, protocols?: string[]) {
-        super(url, protocols);
-        if (refused.has(url)) throw new SyntaxError('bad URL');
-        sockets.push(this);
-        connections.push(this);
-      }
-    }
+    const Socket = this.#socketOf(connections);
     const death: (() => void)[] = [];
     // The locks of a page that dies are free.
     const request = ((name: string, callback: () => unknown) => {
@@ -69,12 +70,21 @@ export class Browser {
     }) as LockManager['request'];
     const hide: (() => void)[] = [];
     const WebSocket = shareTabs({
-      name: 'ada',
+      name: this.name,
       environment: {
         locks: { request },
         BroadcastChannel: Channel,
         WebSocket: OwnSocket ?? Socket,
         random: () => this.random,
+        date: () => this.date,
+        storage: () => {
+          const { storage } = this;
+          if (storage === undefined) throw new Error('SecurityError');
+          return {
+            getItem: (key) => storage.get(key) ?? null,
+            setItem: (key, value) => storage.set(key, value),
+          };
+        },
         randomKey: () =>
           String((this.#keys += 1))
             .padStart(32, '0')
@@ -99,6 +109,19 @@ export class Browser {
       for (const end of death) end();
     };
     return { client, hide: () => hide.forEach((each) => each()), die };
+  }
+
+  /** A constructor of connections, which are noted. */
+  #socketOf(connections: FakeSocket[]): WebSocketConstructor {
+    const { sockets, refused } = this;
+    return class extends FakeSocket {
+      constructor(url: string, protocols?: string[]) {
+        super(url, protocols);
+        if (refused.has(url)) throw new SyntaxError('bad URL');
+        sockets.push(this);
+        connections.push(this);
+      }
+    };
   }
 }
 

@@ -129,8 +129,9 @@ describe('an outbox of a page that shares a connection', () => {
 
   /** A request that was sent and not answered, of the only page. */
   async function sendAndLeave(isShared?: boolean): Promise<FakeSocket> {
+    const count = browser.sockets.length;
     const page = await load(isShared);
-    const socket = await accept(browser.sockets.length + 1);
+    const socket = await accept(count + 1);
     void outcome(page.request('pay'));
     await until(() => socket.frames('request').length === 1);
     leave(page);

@@ -120,9 +120,9 @@ export class RealtimeModule
   }
 
   /**
-   * Called by Nest: starts this node.
+   * Nest's hook: starts the node, which connects to Redis where there is one.
    *
-   * @throws Error when another adapter has replaced the module's.
+   * @throws Error if another adapter has taken the place of this module's.
    */
   async onModuleInit(): Promise<void> {
     if (this.config.getIoAdapter() !== this.adapter) {
@@ -152,12 +152,12 @@ export class RealtimeModule
     }
   }
 
-  /** Called by Nest: tells clients to go elsewhere and waits for answers that are due. */
+  /** Nest's hook: answers what is due and lets clients go; see `RealtimeService.drain`. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.service.drain();
   }
 
-  /** Called by Nest: closes what is still open. */
+  /** Nest's hook: closes what is still open, the connections to Redis last. */
   async onApplicationShutdown(): Promise<void> {
     await this.node.close();
     await this.replies.close();

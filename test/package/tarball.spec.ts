@@ -1,5 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -115,6 +124,25 @@ describe('the packed package', () => {
     await run('npm', ['install', ...INSTALL, ioredis], { cwd: folder });
     await importAll(['./emitter']);
   });
+
+  it('has types that an application may have checked, too (skipLibCheck: false)', async () => {
+    const entries = ['', '/emitter', '/testing'];
+    const imports = entries.map((entry) => `import 'nestjs-realtime${entry}';`);
+    writeFileSync(join(folder, 'types.ts'), imports.join('\n'));
+    // The one package of types that ours name and an application has to have by itself.
+    mkdirSync(join(folder, 'node_modules/@types'), { recursive: true });
+    symlinkSync(join(root, 'node_modules/@types/ws'), join(folder, 'node_modules/@types/ws'));
+    const options =
+      '--noEmit --strict --skipLibCheck false --experimentalDecorators --target es2022';
+    const modules = '--module nodenext --types node --typeRoots';
+    const compiler = [join(root, 'node_modules/typescript/bin/tsc'), 'types.ts'];
+    const flags = [...options.split(' '), ...modules.split(' '), join(root, 'node_modules/@types')];
+    // It fails at anything that it finds, in other packages too.
+    const { stdout } = await run(process.execPath, [...compiler, ...flags], { cwd: folder }).catch(
+      (error: unknown) => error as { stdout: string },
+    );
+    expect(stdout.split('\n').filter((line) => line.includes('nestjs-realtime'))).toEqual([]);
+  }, 120_000);
 
   it('has source maps that carry their sources, for none are packed', () => {
     const maps = packed.filter((path) => path.endsWith('.map'));

@@ -31,6 +31,7 @@ export {
   milliseconds,
   nonEmptyString,
   RealtimeOptionsError,
+  undefinedOnes,
   urlPath,
   type OptionRule,
   type OptionRules,

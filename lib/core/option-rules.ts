@@ -110,6 +110,18 @@ export function findProblems(path: string, rules: OptionRules, options: unknown)
   return problems;
 }
 
+/**
+ * Which of these options are written down and `undefined`, as one that is taken from an environment
+ * variable that is not set: words to put behind "got 0", or nothing.
+ */
+export function undefinedOnes(options: object, names: readonly string[]): string {
+  const empty = names.filter(
+    (name) => Object.hasOwn(options, name) && Reflect.get(options, name) === undefined,
+  );
+  if (empty.length === 0) return '';
+  return `: ${empty.join(' and ')} ${empty.length === 1 ? 'is' : 'are'} undefined`;
+}
+
 function findProblem(path: string, rule: OptionRule | OptionRules, value: unknown): string[] {
   if (!isRule(rule)) return findProblems(path, rule, value);
   if (rule.accepts(value)) return [];

@@ -50,8 +50,9 @@ import { RoomRegistry } from './rooms/room-registry.js';
 export const realtimeProviders: Provider[] = [
   {
     provide: REALTIME_OPTIONS,
-    useFactory: (options: RealtimeModuleOptions) => resolveOptions(options),
-    inject: [MODULE_OPTIONS_TOKEN],
+    useFactory: (options?: RealtimeModuleOptions) => resolveOptions(options),
+    // Absent where the class itself is imported: Nest would name a token that nobody has heard of.
+    inject: [{ token: MODULE_OPTIONS_TOKEN, optional: true }],
   },
   { provide: REALTIME_CLOCK, useClass: SystemClock },
   { provide: REALTIME_RANDOM, useClass: SystemRandom },

@@ -1,4 +1,11 @@
-import { custom, flag, integer, milliseconds, type OptionRules } from '../core/index.js';
+import {
+  custom,
+  flag,
+  integer,
+  milliseconds,
+  undefinedOnes,
+  type OptionRules,
+} from '../core/index.js';
 import type { RedisPlaceOptions } from './redis-source.js';
 
 /** The connection's URL: its password must not be shown, so it is checked by `redisProblems`. */
@@ -51,13 +58,11 @@ export const REDIS_RULES = {
  *
  * @param path where they stand.
  */
-export function redisProblems(
-  { url, options, cluster, client }: RedisPlaceOptions,
-  path = 'realtime.redis',
-): string[] {
+export function redisProblems(place: RedisPlaceOptions, path = 'realtime.redis'): string[] {
+  const { url, options, cluster, client } = place;
   const ways = [url, options, cluster, client].filter((way) => way !== undefined).length;
   if (ways !== 1) {
-    const got = String(ways);
+    const got = `${String(ways)}${undefinedOnes(place, ['url', 'options', 'cluster', 'client'])}`;
     return [`${path}: expected exactly one of url, options, cluster and client, got ${got}`];
   }
   if (url === undefined || /^rediss?:$/.test(protocolOf(url))) return [];

@@ -359,6 +359,12 @@ describe('an option that breaks its rule', () => {
     ]);
   });
 
+  it('are missing where the module was imported without forRoot(), and the message says so', () => {
+    expect(problemsOf(undefined)).toEqual([
+      'realtime: no options were given; import RealtimeModule.forRoot() or forRootAsync(), not the class itself, and return them from useFactory',
+    ]);
+  });
+
   it.each([['text'], [null], [[]], [7]])('is found: all of them being %p', (options) => {
     expect(problemsOf(options)).toEqual([
       expect.stringMatching(/^realtime: expected an object, got /),
@@ -489,6 +495,10 @@ describe('authentication', () => {
     ],
     [{ jwt: {} }, 'realtime.auth.jwt: expected exactly one of secret, publicKey and jwks, got 0'],
     [
+      { jwt: { secret: undefined } },
+      'realtime.auth.jwt: expected exactly one of secret, publicKey and jwks, got 0: secret is undefined',
+    ],
+    [
       { jwt: { secret: SECRET, jwks: keyUrls } },
       'realtime.auth.jwt: expected exactly one of secret, publicKey and jwks, got 2',
     ],
@@ -537,10 +547,16 @@ describe('authentication', () => {
   });
 
   it('never has its secret printed', () => {
-    const problems = problemsOf({ auth: { jwt: { secret: 'too-short' } } });
-    expect(problems).toEqual([
-      'realtime.auth.jwt.secret: expected a string or bytes of at least 32 bytes',
-    ]);
+    const secrets: [unknown, string][] = [
+      ['too-short', ', got 9'],
+      [Buffer.from('bytes'), ', got 5'],
+      [{ hidden: 'value' }, ''],
+    ];
+    for (const [secret, got] of secrets) {
+      expect(problemsOf({ auth: { jwt: { secret } } })).toEqual([
+        `realtime.auth.jwt.secret: expected a string or bytes of at least 32 bytes${got}`,
+      ]);
+    }
   });
 
   it('hands the lives of sessions on', () => {

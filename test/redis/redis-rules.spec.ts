@@ -28,6 +28,12 @@ const PREFIX = 'realtime.redis.prefix: expected a non-empty string without brace
 describe('the option redis', () => {
   it.each<[string, object, string]>([
     ['no place', {}, `${PLACE} 0`],
+    ['a URL that is not set', { url: undefined }, `${PLACE} 0: url is undefined`],
+    [
+      'a URL and a client that are not set',
+      { url: undefined, client: undefined },
+      `${PLACE} 0: url and client are undefined`,
+    ],
     ['two places', { url: 'redis://h', options: {} }, `${PLACE} 2`],
     ['a URL of something else', { url: 'http://user:secret@host' }, URLS],
     ['what is no URL', { url: 'user:secret@host' }, URLS],

@@ -7,6 +7,7 @@ import {
   integer,
   nonEmptyString,
   custom,
+  undefinedOnes,
   type OptionRules,
 } from '../../core/index.js';
 import type { RealtimeAuthOptions } from './realtime-options.interface.js';
@@ -95,14 +96,21 @@ export function authProblems(auth: RealtimeAuthOptions): string[] {
 function jwtProblems(jwt: NonNullable<RealtimeAuthOptions['jwt']>): string[] {
   const path = 'realtime.auth.jwt';
   // The value of a secret is left out of the message.
+  const length = sizeOf(jwt.secret);
   const problems = findProblems(path, JWT_RULES, jwt).map((problem) =>
-    problem.startsWith(`${path}.secret`) ? problem.replace(/, got .*$/s, '') : problem,
+    problem.startsWith(`${path}.secret:`) ? problem.replace(/, got .*$/s, length) : problem,
   );
-  const keys = [jwt.secret, jwt.publicKey, jwt.jwks].filter((key) => key !== undefined).length;
+  const ways = ['secret', 'publicKey', 'jwks'] as const;
+  const keys = ways.filter((way) => jwt[way] !== undefined).length;
   if (keys !== 1) {
-    problems.push(
-      `${path}: expected exactly one of secret, publicKey and jwks, got ${String(keys)}`,
-    );
+    const got = `${String(keys)}${undefinedOnes(jwt, ways)}`;
+    problems.push(`${path}: expected exactly one of secret, publicKey and jwks, got ${got}`);
   }
   return problems;
+}
+
+/** How long a secret is, to be put behind what was expected; nothing of what has no length. */
+function sizeOf(value: unknown): string {
+  const hasLength = typeof value === 'string' || value instanceof Uint8Array;
+  return hasLength ? `, got ${String(Buffer.byteLength(value))}` : '';
 }

@@ -134,7 +134,14 @@ const RULES: OptionRules = {
  *
  * @throws RealtimeOptionsError with a line for each broken rule.
  */
-export function resolveOptions(options: RealtimeModuleOptions): ResolvedRealtimeOptions {
+export function resolveOptions(
+  options: RealtimeModuleOptions | undefined,
+): ResolvedRealtimeOptions {
+  if (options === undefined) {
+    throw new RealtimeOptionsError([
+      'realtime: no options were given; import RealtimeModule.forRoot() or forRootAsync(), not the class itself, and return them from useFactory',
+    ]);
+  }
   const problems = findProblems('realtime', RULES, options);
   if (problems.length === 0 && options.auth !== undefined) {
     problems.push(...authProblems(options.auth));

@@ -51,7 +51,7 @@ export class RealtimeAdapter extends AbstractWsAdapter implements OnApplicationS
     @Inject(REALTIME_OPTIONS) private readonly options: ResolvedRealtimeOptions,
     @Inject(REALTIME_CLOCK) private readonly clock: Clock,
     node: RealtimeNode,
-    gate: NestUpgradeGate,
+    private readonly gate: NestUpgradeGate,
     private readonly explorer: GatewayExplorer,
     private readonly application: RealtimeApplication,
     private readonly rooms: RoomService,
@@ -67,13 +67,18 @@ export class RealtimeAdapter extends AbstractWsAdapter implements OnApplicationS
     });
   }
 
-  /** Starts to listen for upgrades, if the application has an HTTP server. Safe to repeat. */
+  /**
+   * Starts to listen for upgrades, if the application has an HTTP server. Safe to repeat.
+   *
+   * @throws Error if a guard of `auth.guards` is not there.
+   */
   attach(): void {
     // Absent in an application context without HTTP, and while a testing module compiles.
     const server = (
       this.host.httpAdapter as { getHttpServer(): Server } | undefined
     )?.getHttpServer();
     if (server === undefined || this.#router !== undefined) return;
+    this.gate.prepare();
     this.#router = new UpgradeRouter(server, this.options.path, (request, socket, head) => {
       this.#server.upgrade(request, socket, head);
     });

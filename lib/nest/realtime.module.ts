@@ -125,11 +125,8 @@ export class RealtimeModule
    * @throws Error if another adapter has taken the place of this module's.
    */
   async onModuleInit(): Promise<void> {
-    if (this.config.getIoAdapter() !== this.adapter) {
-      throw new Error(
-        'RealtimeModule: app.useWebSocketAdapter() replaced the adapter that RealtimeModule had installed. Remove that call; for gateways that need the other adapter, pass it as realtime.fallbackAdapter.',
-      );
-    }
+    const installed: unknown = this.config.getIoAdapter();
+    if (installed !== this.adapter) throw new Error(replacedBy(installed));
     for (const warning of insecurities(this.options)) this.#logger.warn(warning);
     this.explorer.report(this.#logger, this.rooms.size);
     await this.#startNode();
@@ -165,6 +162,13 @@ export class RealtimeModule
     await this.broker.close();
     this.redis?.link.close();
   }
+}
+
+/** What to do about an adapter that is not the module's own. */
+function replacedBy(adapter: unknown): string {
+  return adapter instanceof RealtimeAdapter
+    ? 'RealtimeModule: forRoot() or forRootAsync() is imported more than once. Call it once, in the root module: RoomService and the others can be injected everywhere.'
+    : 'RealtimeModule: app.useWebSocketAdapter() replaced the adapter that RealtimeModule had installed. Remove that call; for gateways that need the other adapter, pass it as realtime.fallbackAdapter.';
 }
 
 export type { RealtimeModuleOptions };

@@ -7,6 +7,7 @@ import {
   Injectable,
   Module,
   UseGuards,
+  type CanActivate,
   type INestApplication,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -48,6 +49,13 @@ class EchoGateway {
   @SubscribeMessage('echo')
   echo(@MessageBody() payload: unknown): unknown {
     return payload;
+  }
+}
+
+@Injectable()
+class DoorGuard implements CanActivate {
+  canActivate(): boolean {
+    return true;
   }
 }
 
@@ -300,6 +308,29 @@ describe.each(platforms)('RealtimeModule on %s', (platform) => {
       );
     },
   );
+
+  it.each([[[EchoGateway]], [[]]])(
+    'fails app.init() when the module is imported twice, and says so (gateways: %p)',
+    async (providers) => {
+      const imports = [RealtimeModule.forRoot({ path: '/other' })];
+      const app = await createApp({ platform, providers, imports });
+      await expect(app.init()).rejects.toThrow(
+        'RealtimeModule: forRoot() or forRootAsync() is imported more than once. Call it once, in the root module',
+      );
+    },
+  );
+
+  it('fails app.init() when a guard of auth.guards is no provider, and names it', async () => {
+    const app = await createApp({ platform, options: { auth: { guards: [DoorGuard] } } });
+    await expect(app.init()).rejects.toThrow(
+      'realtime.auth.guards: DoorGuard cannot be had, list it under the providers of a module: ',
+    );
+  });
+
+  it('asks for options when its class is imported instead of forRoot()', async () => {
+    const app = createApp({ platform, realtime: { module: RealtimeModule } });
+    await expect(app).rejects.toThrow(RealtimeOptionsError);
+  });
 
   describe('shares the HTTP server', () => {
     it('and answers 404 for a path that nobody wants', async () => {

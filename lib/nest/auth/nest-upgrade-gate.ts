@@ -67,6 +67,16 @@ export class NestUpgradeGate implements UpgradeGate {
     this.#warnsOfProxy = options.trustProxy === false;
   }
 
+  /**
+   * Finds the guards. Before the first client comes, so that a start fails and not every handshake.
+   *
+   * @throws Error if one is no provider, or is request-scoped.
+   */
+  prepare(): readonly CanActivate[] {
+    const types: readonly Type<CanActivate>[] = this.options.auth?.guards ?? [TokenAuthGuard];
+    return (this.#guards ??= types.map((type) => this.#findGuard(type)));
+  }
+
   async decide(request: AuthenticatedRequest, ip: string): Promise<Grant | HttpRefusal> {
     this.#noticeProxy(request);
     try {
@@ -96,8 +106,7 @@ export class NestUpgradeGate implements UpgradeGate {
 
   async #askGuards(request: IncomingMessage): Promise<boolean> {
     const context = executionContext(request);
-    this.#guards ??= this.#findGuards();
-    for (const guard of this.#guards) {
+    for (const guard of this.prepare()) {
       const answer = guard.canActivate(context);
       const allowed = await (isObservable(answer) ? lastValueFrom(answer) : answer);
       if (!allowed) return false;
@@ -105,11 +114,17 @@ export class NestUpgradeGate implements UpgradeGate {
     return true;
   }
 
-  #findGuards(): CanActivate[] {
-    const types: readonly Type<CanActivate>[] = this.options.auth?.guards ?? [TokenAuthGuard];
-    return types.map(
-      (type) => this.#replacement(type) ?? this.moduleRef.get<CanActivate>(type, { strict: false }),
-    );
+  #findGuard(type: Type<CanActivate>): CanActivate {
+    const replacement = this.#replacement(type);
+    if (replacement !== undefined) return replacement;
+    try {
+      return this.moduleRef.get<CanActivate>(type, { strict: false });
+    } catch (cause) {
+      throw new Error(
+        `realtime.auth.guards: ${type.name} cannot be had, list it under the providers of a module: ${String(cause)}`,
+        { cause },
+      );
+    }
   }
 
   /**

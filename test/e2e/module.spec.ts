@@ -295,6 +295,35 @@ describe.each(platforms)('RealtimeModule on %s', (platform) => {
     );
   });
 
+  it('warns at start-up of handlers in classes that are no gateways', async () => {
+    @Injectable()
+    class Plain {
+      @SubscribeMessage('plain')
+      answer(): number {
+        return 1;
+      }
+    }
+    @Controller()
+    class Routes {
+      @SubscribeMessage('routes')
+      answer(): number {
+        return 1;
+      }
+    }
+    @Module({ controllers: [Routes] })
+    class RoutesModule {}
+
+    const providers = [EchoGateway, Plain, { provide: 'made', useFactory: () => 1 }];
+    const app = await startApp({ platform, providers, imports: [RoutesModule] });
+    const strays = app.log.lines.filter((line) => line.includes('has no effect'));
+    expect(strays).toEqual([
+      expect.stringContaining(
+        'Plain.answer: @SubscribeMessage() has no effect in a class without @RealtimeGateway()',
+      ),
+      expect.stringContaining('Routes.answer: '),
+    ]);
+  });
+
   it.each([[[EchoGateway]], [[]]])(
     'fails app.init() when app.useWebSocketAdapter() has replaced its adapter (gateways: %p)',
     async (providers) => {

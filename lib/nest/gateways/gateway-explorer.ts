@@ -70,6 +70,8 @@ const defaultFilter = new DefaultExceptionFilter();
 export class GatewayExplorer {
   readonly #gateways: Gateway[] = [];
   readonly #handlers = new Map<string, GatewayHandler>();
+  /** Handlers in classes that are no gateways, which nobody binds: `Class.method`. */
+  readonly #strays: string[] = [];
   readonly #scanner = new MetadataScanner();
 
   constructor(
@@ -103,6 +105,12 @@ export class GatewayExplorer {
    * @throws Error for a gateway that cannot be served, or two handlers of one event.
    */
   explore(): void {
+    for (const { metatype } of [
+      ...this.discovery.getProviders(),
+      ...this.discovery.getControllers(),
+    ]) {
+      this.#noteStrays(metatype as GatewayClass | null | undefined);
+    }
     for (const wrapper of this.discovery.getProviders()) {
       const metatype = wrapper.metatype as GatewayClass | null | undefined;
       if (typeof metatype !== 'function' || wrapper.isNotMetatype) continue;
@@ -149,6 +157,19 @@ export class GatewayExplorer {
       throw new Error(
         `${metatype.name}: expected the module's path ${this.options.path} or none, got ${JSON.stringify(path)}; change it ${hint}`,
       );
+    }
+  }
+
+  #noteStrays(metatype: GatewayClass | null | undefined): void {
+    // Factories are functions, too, and arrow functions have no prototype.
+    const prototype: object | undefined = metatype?.prototype;
+    if (typeof metatype !== 'function' || prototype === undefined) return;
+    if (Reflect.getMetadata(GATEWAY_METADATA, metatype) === true) return;
+    for (const method of this.#scanner.getAllMethodNames(prototype)) {
+      const callback = Reflect.get(prototype, method) as object;
+      if (Reflect.getMetadata(MESSAGE_MAPPING_METADATA, callback) === true) {
+        this.#strays.push(`${metatype.name}.${method}`);
+      }
     }
   }
 
@@ -201,8 +222,13 @@ export class GatewayExplorer {
     return rateLimitsOf({ event, callback, metatype, options: this.options.rateLimit });
   }
 
-  /** Says what is served, for the log. */
+  /** Says what is served, for the log, and which handlers never will be. */
   report(logger: Logger, roomClasses: number): void {
+    for (const stray of new Set(this.#strays)) {
+      logger.warn(
+        `${stray}: @SubscribeMessage() has no effect in a class without @RealtimeGateway()`,
+      );
+    }
     logger.log(
       `Serving ${String(this.#handlers.size)} events of ${String(this.#gateways.length)} gateways and ${String(roomClasses)} room classes at ${this.options.path}`,
     );

@@ -8,6 +8,7 @@
  * the server knows all pages by one key; an entry that it got under another one is not repeated, because
  * the server would take the repeat for something new.
  */
+import type { JsonCodec } from '../protocol/index.js';
 import type { Caller } from './call.js';
 import type { Contract, RequestName, RequestPayload, RequestResponse } from './contract.js';
 import { CORE, type Core } from './core.js';
@@ -139,7 +140,13 @@ export class Outbox {
     }
     const answer = deferred<unknown>();
     const id = (this.identity.lastId += 1);
-    const entry = { id, event, payload: textOf(value), sentAt: undefined, sentAs: undefined };
+    const entry = {
+      id,
+      event,
+      payload: textOf(core.settings.json, value),
+      sentAt: undefined,
+      sentAs: undefined,
+    };
     this.#inFlight += 1;
     try {
       await this.#store.put([entry]);
@@ -207,7 +214,11 @@ export class Outbox {
       this.#settle(core, { entry, answer }, { error: clientError('connection-lost') });
       return;
     }
-    const question = { type: 'request', event, payload: valueOf(payload) } as const;
+    const question = {
+      type: 'request',
+      event,
+      payload: valueOf(core.settings.json, payload),
+    } as const;
     const caller = {
       receive: (frame: Parameters<Caller['receive']>[0]) => {
         if (frame.type !== 'response') return clientError('unexpected-stream');
@@ -258,7 +269,7 @@ export class Outbox {
       });
     if (answer === undefined) {
       const { reportError } = core.settings.environment;
-      const restored = { event, payload: valueOf(payload), ...outcome };
+      const restored = { event, payload: valueOf(core.settings.json, payload), ...outcome };
       callSafely(reportError, this.#settings.onRestored, restored);
     } else if (outcome.error) answer.reject(outcome.error);
     else answer.resolve(outcome.response);
@@ -266,13 +277,14 @@ export class Outbox {
 }
 
 /** The JSON text, if the value has one: `undefined` has none. */
-function textOf(value: unknown): string | undefined {
+function textOf(json: JsonCodec, value: unknown): string | undefined {
   try {
-    return JSON.stringify(value);
+    // JSON leaves `undefined` out, whatever the codec's type says.
+    return json.stringify(value);
   } catch (cause) {
     throw clientError('invalid-payload', { cause });
   }
 }
 
-const valueOf = (text: string | undefined): unknown =>
-  text === undefined ? undefined : JSON.parse(text);
+const valueOf = (json: JsonCodec, text: string | undefined): unknown =>
+  text === undefined ? undefined : json.parse(text);

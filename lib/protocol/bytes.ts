@@ -1,5 +1,5 @@
 /**
- * Bytes in payloads, on the server (PROTOCOL.md, section 4). Texts stay JSON, so whatever passes them on, keeps
+ * Bytes in payloads, on the server (PROTOCOL.md, section 1). Texts stay JSON, so whatever passes them on, keeps
  * them or looks at them need not know: an object with the one field `$bytes`, in base64, stands for bytes.
  */
 

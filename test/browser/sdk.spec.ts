@@ -98,6 +98,13 @@ async function open(
 }
 
 describe('C-15 the SDK in a browser', () => {
+  it('sends bytes and gets bytes', async () => {
+    const page = await openSdkPage(context, network.url);
+    const bytes = Array.from({ length: 70_000 }, (_, n) => n % 256);
+    const reversed = await page.evaluate((sent) => window.page.reverse(sent), bytes);
+    expect(reversed).toEqual(bytes.toReversed());
+  });
+
   it('comes back as soon as the network does, and has everything once and in order', async () => {
     const before = sent;
     const page = await open({ minDelayMs: 20_000 });

@@ -64,6 +64,11 @@ describe("a client's options, checked", () => {
     [{ WebSocket: 'ws' }, 'WebSocket: expected a constructor, got string'],
     [{ WebSocket: false }, 'WebSocket: expected a constructor, got boolean'],
     [{ autoConnect: 'no' }, 'autoConnect: expected true or false, got string'],
+    [{ json: 'JSON' }, 'json: expected an object, got string'],
+    [
+      { json: { parse: JSON.parse } },
+      'json: expected an object with the functions parse and stringify, got object',
+    ],
     [{ identity: KEY }, 'identity: expected an object, got string'],
     [{ identity: { clientKey: KEY, attempt: 0 } }, `${identity}object`],
     [{ identity: { clientKey: 7, attempt: 0, lastId: 0 } }, `${identity}object`],
@@ -86,6 +91,7 @@ describe("a client's options, checked", () => {
     { WebSocket: undefined, autoConnect: false },
     { reconnect: { minDelayMs: 60_000, maxAttempts: Infinity } },
     { requestTimeoutMs: Infinity },
+    { json: JSON },
     { identity: { clientKey: KEY, attempt: 3, lastId: 9 } },
   ])('are taken as they are: %p', (options) => {
     expect(check(options)).toBe(options);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { IDBDatabase, IDBFactory } from 'fake-indexeddb';
-import { openOutbox, type Outbox, type OutboxOutcome } from '../../lib/client/index.js';
+import { binaryJson, openOutbox, type Outbox, type OutboxOutcome } from '../../lib/client/index.js';
 import { FakeLocks } from './support/fake-locks.js';
 import { outcome, World } from './support/world.js';
 import { until } from './support/turns.js';
@@ -36,7 +36,7 @@ async function load(maxEntries?: number): Promise<Page> {
     onRestored: (result) => restored.push(result),
     environment: { indexedDB, locks },
   });
-  const world = new World({ identity: outbox.identity });
+  const world = new World({ identity: outbox.identity, json: binaryJson });
   world.date = () => today;
   world.client.on('error', () => undefined);
   const { request } = outbox.attach(world.client);
@@ -114,6 +114,22 @@ describe('an outbox', () => {
     expect(await requests(page, 2)).toEqual(['a', 'b']);
     answer(page, 'done');
     expect(restored).toEqual([{ event: 'b', payload: undefined, response: 'done' }]);
+  });
+
+  it('keeps bytes as they are', async () => {
+    const before = await load();
+    void outcome(before.request('upload', { file: Uint8Array.of(1, 2) }));
+    await new Promise((resolve) => setImmediate(resolve));
+    before.outbox.close();
+    const page = await load();
+    await page.world.accept();
+    await requests(page, 1);
+    const payload = { file: { $bytes: 'AQI=' } };
+    expect(page.world.socket.last('request')).toMatchObject({ event: 'upload', payload });
+    answer(page, { $bytes: 'Aw==' });
+    expect(restored).toMatchObject([
+      { payload: { file: Uint8Array.of(1, 2) }, response: Uint8Array.of(3) },
+    ]);
   });
 
   it('asks again after a reload for what was sent without an answer, under its id', async () => {

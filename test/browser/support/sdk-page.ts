@@ -37,12 +37,14 @@ export interface SdkPage {
   readonly left: () => number;
   /** Sends so many bytes in one request; resolves with how many the handler got. */
   readonly upload: (bytes: number) => Promise<number>;
+  /** Sends bytes; resolves with those that came back. */
+  readonly reverse: (bytes: readonly number[]) => Promise<number[]>;
   /** How many of them are on the disk, as who opens the outbox next will find them. */
   readonly kept: () => Promise<number>;
 }
 
 const PAGE = `<!doctype html><meta charset="utf-8"><title>SDK</title><script type="module">
-import { openOutbox, RealtimeClient, shareTabs } from '/lib/client/index.js';
+import { binaryJson, openOutbox, RealtimeClient, shareTabs } from '/lib/client/index.js';
 const url = location.origin.replace('http', 'ws') + '/realtime';
 const sockets = [];
 class Socket extends WebSocket {
@@ -66,6 +68,12 @@ page.start = async ({ sharesTabs = false, rooms = 1, minDelayMs = 100 } = {}) =>
   }
   page.client = client;
   page.upload = (bytes) => client.request('upload', 'x'.repeat(bytes), { timeoutMs: 25_000 });
+};
+page.reverse = async (bytes) => {
+  const client = new RealtimeClient(url, { token: 'token-ada', json: binaryJson });
+  const reversed = await client.request('reverse', Uint8Array.from(bytes));
+  client.close();
+  return [...reversed];
 };
 page.startOutbox = async (sharesTabs = false) => {
   globalThis.WebSocket = Socket;
@@ -135,6 +143,11 @@ class PayGateway {
   async pay(@MessageBody() payload: number): Promise<number> {
     await till.take(payload);
     return payload;
+  }
+
+  @SubscribeMessage('reverse')
+  reverse(@MessageBody() payload: Buffer): Buffer {
+    return Buffer.from(payload).reverse();
   }
 
   @SubscribeMessage('upload')

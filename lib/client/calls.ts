@@ -189,7 +189,8 @@ export class Calls {
       // Where the bounds are no numbers nothing waits.
       if (waiting.length < maxCalls && total <= maxBytes) return true;
       const dropped = bytes <= maxBytes && whenFull?.(waiting);
-      if (!dropped) return false;
+      // A policy that names something else would be asked for ever.
+      if (!dropped || !waiting.includes(dropped)) return false;
       this.#fail(dropped, bufferFull());
     }
   }

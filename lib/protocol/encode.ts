@@ -1,10 +1,4 @@
-import type { ClientFrame } from './client-frames.js';
 import type { HistoryPageFrame, ServerFrame } from './server-frames.js';
-
-/** The text of a frame for a server. */
-export function encodeClientFrame(frame: ClientFrame): string {
-  return JSON.stringify(frame);
-}
 
 /** A payload that is already JSON text. */
 export interface EncodedPayload {

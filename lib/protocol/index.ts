@@ -3,7 +3,6 @@ export * from './codes.js';
 export { decodeClientFrame } from './decode-client-frame.js';
 export { decodeServerFrame } from './decode-server-frame.js';
 export {
-  encodeClientFrame,
   encodeServerFrame,
   type EncodedPayload,
   type EncodedServerFrame,

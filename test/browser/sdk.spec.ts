@@ -101,7 +101,7 @@ describe('C-15 the SDK in a browser', () => {
   it('sends bytes and gets bytes', async () => {
     const page = await openSdkPage(context, network.url);
     const bytes = Array.from({ length: 70_000 }, (_, n) => n % 256);
-    const reversed = await page.evaluate((sent) => window.page.reverse(sent), bytes);
+    const reversed = await page.evaluate((given) => window.page.reverse(given), bytes);
     expect(reversed).toEqual(bytes.toReversed());
   });
 

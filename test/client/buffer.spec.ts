@@ -1,5 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { dropNewest, dropOldest, type RealtimeClientError } from '../../lib/client/index.js';
+import {
+  dropNewest,
+  dropOldest,
+  type DropPolicy,
+  type RealtimeClientError,
+} from '../../lib/client/index.js';
 import { connectedWorld, outcome, World } from './support/world.js';
 
 /** What was asked for in vain, in the order in which that was told. */
@@ -13,6 +18,9 @@ function ask(world: World, events: readonly string[], payload?: unknown): string
   }
   return refused;
 }
+
+/** A policy with a mistake. */
+const somethingElse: DropPolicy = <Waiting>() => ({}) as Waiting;
 
 /** The events of the requests that went out. */
 async function sent(world: World): Promise<string[]> {
@@ -34,6 +42,7 @@ describe('what waits for a connection', () => {
     ['dropOldest', dropOldest, ['b', 'c'], ['a']],
     ['dropNewest', dropNewest, ['a', 'c'], ['b']],
     ['a policy that drops nothing', () => undefined, ['a', 'b'], ['c']],
+    ['a policy that names what does not wait', somethingElse, ['a', 'b'], ['c']],
   ])('with %s keeps %#. of three where two may wait', async (_name, whenFull, kept, lost) => {
     const world = new World({ buffer: { maxCalls: 2, whenFull } });
     const refused = ask(world, ['a', 'b', 'c']);

@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import {
   decodeClientFrame,
   decodeServerFrame,
-  encodeClientFrame,
   encodeServerFrame,
   Payload,
   ProtocolError,
@@ -26,22 +25,17 @@ function textOf(value: unknown): EncodedPayload {
   return { text: JSON.stringify(value) };
 }
 
-describe('encodeClientFrame', () => {
-  it('writes what decodeClientFrame reads back, for every frame', () => {
+describe('decodeClientFrame', () => {
+  it('reads back what JSON.stringify writes, for every frame', () => {
     fc.assert(
       fc.property(clientFrame, (frame) => {
         const { payload, ...rest } = frame as typeof frame & { readonly payload?: unknown };
-        expect(decodeClientFrame(encodeClientFrame(frame))).toEqual(
+        expect(decodeClientFrame(JSON.stringify(frame))).toEqual(
           'payload' in frame ? { ...rest, payload: Payload.of(payload) } : rest,
         );
       }),
       { numRuns: 500 },
     );
-  });
-
-  it('leaves a payload of undefined out', () => {
-    const text = encodeClientFrame({ type: 'request', id: '1', event: 'e', payload: undefined });
-    expect(text).toBe('{"type":"request","id":"1","event":"e"}');
   });
 });
 

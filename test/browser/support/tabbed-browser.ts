@@ -20,14 +20,19 @@ export class TabbedBrowser {
     private readonly browser: Browser,
   ) {}
 
-  /** Starts it, without a page. */
-  static async launch(): Promise<TabbedBrowser> {
+  /**
+   * Starts it, without a page.
+   *
+   * @param flags more than every browser of the tests gets.
+   */
+  static async launch(flags: readonly string[] = []): Promise<TabbedBrowser> {
     const folder = await mkdtemp(join(tmpdir(), 'realtime-tabs-'));
     const child = spawn(
       process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
       [
         ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
         ...['--remote-debugging-port=0', `--user-data-dir=${folder}`],
+        ...flags,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );

@@ -20,7 +20,7 @@ function ask(world: World, events: readonly string[], payload?: unknown): string
 }
 
 /** A policy with a mistake. */
-const somethingElse: DropPolicy = <Waiting>() => ({}) as Waiting;
+const somethingElse = (() => ({})) as unknown as DropPolicy;
 
 /** The events of the requests that went out. */
 async function sent(world: World): Promise<string[]> {

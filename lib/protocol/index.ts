@@ -1,12 +1,8 @@
-export { BYTES_FIELD, jsonWithBytes, withBytes } from './bytes.js';
+export { BYTES_FIELD, isBase64, jsonWithBytes, withBytes } from './bytes.js';
 export * from './codes.js';
 export { decodeClientFrame } from './decode-client-frame.js';
 export { decodeServerFrame } from './decode-server-frame.js';
-export {
-  encodeServerFrame,
-  type EncodedPayload,
-  type EncodedServerFrame,
-} from './encode.js';
+export { encodeServerFrame, type EncodedPayload, type EncodedServerFrame } from './encode.js';
 export type * from './client-frames.js';
 export type * from './server-frames.js';
 export type { JsonCodec } from './json-codec.js';

@@ -138,7 +138,8 @@ export class IdempotentRequests {
   #stored({ code, message, details, retryAfterMs }: RealtimeError): StoredError {
     const rest = retryAfterMs === undefined ? {} : { retryAfterMs };
     try {
-      const text = Payload.of(details)?.text;
+      // As in any other error, where bytes are none. Functions have no text, whatever the type says.
+      const text = JSON.stringify(details) as string | undefined;
       if (text === undefined) return { code, message, ...rest };
       return { code, message, details: JSON.parse(text) as unknown, ...rest };
     } catch (error) {

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { EncodedReply } from '../../lib/core/encoded-reply.js';
 import { RealtimeError, RequestContext, StreamSource } from '../../lib/core/index.js';
 import type { ReplyStore } from '../../lib/core/index.js';
+import { errorFrame } from '../../lib/core/error-frame.js';
 import { IdempotentRequests } from '../../lib/core/idempotent-requests.js';
 import { MemoryReplyStore, ReplyBook } from '../../lib/memory/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -132,6 +133,18 @@ describe('a request that is repeated', () => {
       expect(error.cause).toBeUndefined();
     }
     expect(bench.runs).toBe(1);
+  });
+
+  it('gets bytes in details as in the error of any other request: they are none', async () => {
+    const bench = new Bench();
+    const details = { seen: Buffer.from('a') };
+    const error = new RealtimeError('conflict', 'no', { details });
+    for (let asks = 0; asks < 2; asks += 1) {
+      const { error: told } = (await bench.ask(() => Promise.reject(error)).answer) as {
+        error: RealtimeError;
+      };
+      expect(JSON.stringify(errorFrame(told))).toBe(JSON.stringify(errorFrame(error)));
+    }
   });
 
   it('gets internal again of a handler that failed: what it did nobody knows', async () => {

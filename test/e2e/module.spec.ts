@@ -324,6 +324,23 @@ describe.each(platforms)('RealtimeModule on %s', (platform) => {
     ]);
   });
 
+  it('warns of no handlers that a gateway has inherited from another provider', async () => {
+    @Injectable()
+    class Answers {
+      @SubscribeMessage('inherited')
+      answer(): number {
+        return 1;
+      }
+    }
+    @RealtimeGateway()
+    class AnswersGateway extends Answers {}
+
+    const app = await startApp({ platform, providers: [Answers, AnswersGateway] });
+    expect(app.log.lines.filter((line) => line.includes('has no effect'))).toEqual([]);
+    const client = await app.connect();
+    expect(await client.request('1', 'inherited')).toMatchObject({ payload: 1 });
+  });
+
   it.each([[[EchoGateway]], [[]]])(
     'fails app.init() when app.useWebSocketAdapter() has replaced its adapter (gateways: %p)',
     async (providers) => {

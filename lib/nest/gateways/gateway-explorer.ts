@@ -105,12 +105,6 @@ export class GatewayExplorer {
    * @throws Error for a gateway that cannot be served, or two handlers of one event.
    */
   explore(): void {
-    for (const { metatype } of [
-      ...this.discovery.getProviders(),
-      ...this.discovery.getControllers(),
-    ]) {
-      this.#noteStrays(metatype as GatewayClass | null | undefined);
-    }
     for (const wrapper of this.discovery.getProviders()) {
       const metatype = wrapper.metatype as GatewayClass | null | undefined;
       if (typeof metatype !== 'function' || wrapper.isNotMetatype) continue;
@@ -130,6 +124,12 @@ export class GatewayExplorer {
       });
       this.#exploreHandlers(metatype);
       putFirst(metatype, EXCEPTION_FILTERS_METADATA, defaultFilter);
+    }
+    for (const { metatype } of [
+      ...this.discovery.getProviders(),
+      ...this.discovery.getControllers(),
+    ]) {
+      this.#noteStrays(metatype as GatewayClass | null | undefined);
     }
   }
 
@@ -165,6 +165,8 @@ export class GatewayExplorer {
     const prototype: object | undefined = metatype?.prototype;
     if (typeof metatype !== 'function' || prototype === undefined) return;
     if (Reflect.getMetadata(GATEWAY_METADATA, metatype) === true) return;
+    // What a gateway inherits is served there.
+    if (this.#gateways.some((gateway) => gateway.metatype.prototype instanceof metatype)) return;
     for (const method of this.#scanner.getAllMethodNames(prototype)) {
       const callback = Reflect.get(prototype, method) as object;
       if (Reflect.getMetadata(MESSAGE_MAPPING_METADATA, callback) === true) {

@@ -1,4 +1,7 @@
-/** How frames become text and text becomes frames. `JSON` is one. */
+/**
+ * How frames become text and text becomes frames. `JSON` is one. The text is JSON of the frame itself, with its
+ * fields at the top and nothing after its last brace: whoever puts something around it is not understood.
+ */
 export interface JsonCodec {
   /**
    * The value of a JSON text.

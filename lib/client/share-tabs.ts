@@ -9,6 +9,12 @@ import { TabIdentity } from './tab-identity.js';
 import type { FromHub, SharedIdentity, TabMessage, ToHub } from './tab-messages.js';
 import { TabSocket } from './tab-socket.js';
 
+/**
+ * Of what pages tell each other and keep: those of a version with another one, open during a deploy, do not share
+ * with them.
+ */
+const FORMAT = '1';
+
 /** What pages need to find each other. */
 export interface TabEnvironment {
   readonly locks?: Pick<LockManager, 'request'> | undefined;
@@ -82,7 +88,7 @@ function runtimeTabs(): TabEnvironment {
 export function shareTabs(options: ShareTabsOptions): WebSocketConstructor | undefined {
   // Not in the signature: what is internal is in no declaration.
   const { name, environment } = options;
-  const shared = `realtime-tabs:${expectName(name)}`;
+  const shared = `realtime-tabs-${FORMAT}:${expectName(name)}`;
   const { locks, BroadcastChannel, WebSocket, ...rest } = { ...runtimeTabs(), ...environment };
   if (!locks || !BroadcastChannel || !WebSocket) return undefined;
   const parts = { ...rest, locks, WebSocket, BroadcastChannel };

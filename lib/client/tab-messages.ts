@@ -1,4 +1,7 @@
-/** What pages tell each other about their common connection. Structured, because they are of one origin and one version. */
+/**
+ * What pages tell each other about their common connection. Structured, because they are of one origin; those of
+ * another version that does not understand this have another channel, see `FORMAT` in share-tabs.ts.
+ */
 import type { ClientIdentity } from './identity.js';
 
 /** Who all pages together are to the server. */

@@ -77,9 +77,9 @@ describe('pages that share a connection, after the last of them was closed', () 
 
   it.each([
     ['nothing can be kept', undefined],
-    ['something else was kept', new Map([['realtime-tabs:ada', '"nonsense"']])],
-    ['it was kept by halves', new Map([['realtime-tabs:ada', '{"clientKey":"x","attempt":1}']])],
-    ['it is no text of JSON', new Map([['realtime-tabs:ada', '{']])],
+    ['something else was kept', new Map([['realtime-tabs-1:ada', '"nonsense"']])],
+    ['it was kept by halves', new Map([['realtime-tabs-1:ada', '{"clientKey":"x","attempt":1}']])],
+    ['it is no text of JSON', new Map([['realtime-tabs-1:ada', '{']])],
   ])('are somebody new where %s', async (_why, storage) => {
     const before = await visit();
     browser.storage = storage;

@@ -335,7 +335,7 @@ describe('a page that joins', () => {
     let grant: () => unknown = () => undefined;
     const request = ((name: string, callback: () => unknown) => {
       log.push(name);
-      if (name === 'realtime-tabs:ada:kkkkkkkk') grant = callback;
+      if (name === 'realtime-tabs-1:ada:kkkkkkkk') grant = callback;
       return new Promise(() => undefined);
     }) as LockManager['request'];
     const Shared = shareTabs({
@@ -351,7 +351,7 @@ describe('a page that joins', () => {
     const sockets = [1, 2].map(() => Shared && new Shared('wss://example.test'));
     sockets[0]?.close();
     await settle();
-    const locks = ['realtime-tabs:ada:kkkkkkkk', 'realtime-tabs:ada'];
+    const locks = ['realtime-tabs-1:ada:kkkkkkkk', 'realtime-tabs-1:ada'];
     expect(log).toEqual([...locks, 'close']);
     void grant();
     await settle();

@@ -83,6 +83,29 @@ describe('bytes in payloads', () => {
     expect(binaryJson.parse(text)).toEqual(own);
   });
 
+  it('are found behind much else, and in what an object makes of itself', () => {
+    const file = Uint8Array.of(5);
+    const tag = { $bytes: 'BQ==' };
+    const rows = Array.from({ length: 2_000 }, (_, n) => n);
+    for (const late of [file, Buffer.from(file)]) {
+      expect(JSON.parse(jsonWithBytes([...rows, late, { late }]) ?? '')).toEqual([
+        ...rows,
+        tag,
+        { late: tag },
+      ]);
+      expect(jsonWithBytes({ toJSON: () => ({ late }) })).toBe(JSON.stringify({ late: tag }));
+    }
+    expect(jsonWithBytes([...rows, new Uint8Array(0)])).toContain('{"$bytes":""}');
+  });
+
+  it('do not change what they are found in, nor take what it inherits', () => {
+    const file = Uint8Array.of(5);
+    const sent = { deep: { files: [file] }, other: {} };
+    jsonWithBytes(sent);
+    expect(sent).toEqual({ deep: { files: [file] }, other: {} });
+    expect(jsonWithBytes(Object.create({ file }))).toBe('{}');
+  });
+
   it('leave what an object makes of itself as it is', () => {
     const custom = { file: Uint8Array.of(1), toJSON: () => 'its own' };
     expect(jsonWithBytes(custom)).toBe('"its own"');

@@ -31,12 +31,16 @@ export class TabbedBrowser {
       process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
       [
         ...['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-sync'],
+        // Nothing that it does by itself when it starts, and would wait for.
+        ...['--disable-quic', '--disable-background-networking', '--disable-component-update'],
         ...['--remote-debugging-port=0', `--user-data-dir=${folder}`],
         ...flags,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     const address = await addressOf(child);
+    // What it says later is read as well: a full pipe would stop it. Here, because the end of the loop pauses.
+    child.stderr.resume();
     const browser = await chromium.connectOverCDP(address, { noDefaults: true });
     return new TabbedBrowser(child, folder, browser);
   }
@@ -63,11 +67,7 @@ async function addressOf({ stderr }: ChildProcess): Promise<string> {
   if (stderr === null) throw new Error('the browser has no voice');
   for await (const line of createInterface(stderr)) {
     const address = /ws:\/\/\S+/.exec(line)?.[0];
-    if (address !== undefined) {
-      // What it says later is read as well: a full pipe would stop it.
-      stderr.resume();
-      return address;
-    }
+    if (address !== undefined) return address;
   }
   throw new Error('the browser ended before it could be reached');
 }

@@ -20,12 +20,8 @@ export class TabbedBrowser {
     private readonly browser: Browser,
   ) {}
 
-  /**
-   * Starts it, without a page.
-   *
-   * @param flags more than every browser of the tests gets.
-   */
-  static async launch(flags: readonly string[] = []): Promise<TabbedBrowser> {
+  /** Starts it, without a page. */
+  static async launch(): Promise<TabbedBrowser> {
     const folder = await mkdtemp(join(tmpdir(), 'realtime-tabs-'));
     const child = spawn(
       process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium',
@@ -34,7 +30,6 @@ export class TabbedBrowser {
         // Nothing that it does by itself when it starts, and would wait for.
         ...['--disable-quic', '--disable-background-networking', '--disable-component-update'],
         ...['--remote-debugging-port=0', `--user-data-dir=${folder}`],
-        ...flags,
       ],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     );
